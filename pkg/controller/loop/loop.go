@@ -1,0 +1,119 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package loop is what the hands of the controller are built with: the one
+// workqueue, the read-your-writes view of the caches, the lock for risky
+// writes, and what to do about errors. It knows nothing of rollouts.
+package loop
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/util/workqueue"
+	"k8s.io/klog/v2"
+	"k8s.io/utils/clock"
+)
+
+// Sync does one hand's part for one key. after asks for another sync later, 0
+// for none before something changes.
+type Sync func(ctx context.Context, key cache.ObjectName) (after time.Duration, err error)
+
+// Loop runs one hand: a queue, its workers, and their backoff.
+type Loop struct {
+	name    string
+	workers int
+	sync    Sync
+	queue   workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	// observe is told of each sync.
+	observe func(loop string, took time.Duration, err error)
+	clock   clock.WithTicker
+}
+
+// Config of a Loop.
+type Config struct {
+	Name    string
+	Workers int
+	Clock   clock.WithTicker
+	Sync    Sync
+	// Observe, where set, is told of each sync.
+	Observe func(loop string, took time.Duration, err error)
+}
+
+// New makes a loop that is not running yet.
+func New(c Config) *Loop {
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](50*time.Millisecond, 30*time.Second)
+	return &Loop{
+		name: c.Name, workers: c.Workers, sync: c.Sync, clock: c.Clock, observe: c.Observe,
+		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
+			Name: c.Name, Clock: c.Clock,
+		}),
+	}
+}
+
+// Name of the hand.
+func (l *Loop) Name() string { return l.name }
+
+// Enqueue asks for a sync of key.
+func (l *Loop) Enqueue(key cache.ObjectName) { l.queue.Add(key) }
+
+// Len is the number of keys that wait.
+func (l *Loop) Len() int { return l.queue.Len() }
+
+// Run works until ctx is done, and returns when the last sync has.
+func (l *Loop) Run(ctx context.Context) {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "loop", l.name)
+	ctx = klog.NewContext(ctx, logger)
+	var workers sync.WaitGroup
+	for range l.workers {
+		workers.Go(func() {
+			for l.next(ctx) {
+			}
+		})
+	}
+	<-ctx.Done()
+	l.queue.ShutDown()
+	workers.Wait()
+}
+
+// next does one sync, and reports whether there may be another.
+func (l *Loop) next(ctx context.Context) bool {
+	key, quit := l.queue.Get()
+	if quit || ctx.Err() != nil {
+		return false
+	}
+	defer l.queue.Done(key)
+	l.Process(ctx, key)
+	return true
+}
+
+// Process does one sync of key in the calling goroutine, and asks for the next
+// as its outcome demands.
+func (l *Loop) Process(ctx context.Context, key cache.ObjectName) {
+	logger := klog.LoggerWithValues(klog.FromContext(ctx), "rollout", key)
+	start := l.clock.Now()
+	after, err := l.sync(klog.NewContext(ctx, logger), key)
+	if l.observe != nil {
+		l.observe(l.name, l.clock.Since(start), err)
+	}
+	switch classify(err) {
+	case done:
+		l.queue.Forget(key)
+	case stale:
+		logger.V(4).Info("Stale", "reason", err.Error())
+		l.queue.AddRateLimited(key)
+		return
+	case fault:
+		logger.V(2).Info("Waiting for the user", "fault", err.Error())
+		l.queue.Forget(key)
+	case retry:
+		logger.Error(err, "Sync")
+		l.queue.AddRateLimited(key)
+		return
+	}
+	if after > 0 {
+		l.queue.AddAfter(key, after)
+	}
+}
