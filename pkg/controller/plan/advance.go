@@ -1,0 +1,320 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// position is where the next status says that the rollout stands.
+type position struct {
+	index           int
+	pauses          []v1alpha1.PauseCondition
+	controllerPause bool
+	pausedStep      *int32
+	abort           bool
+	abortReason     string
+	promoteFull     bool
+	stable          string
+	// reset: a new revision starts. promoted: n becomes stable.
+	reset, promoted bool
+	events          []Event
+	after           time.Duration
+}
+
+func (p *position) tell(reason, format string, args ...any) {
+	p.events = append(p.events, Event{Reason: reason, Message: fmt.Sprintf(format, args...)})
+}
+
+// advance decides how far the rollout has come.
+func (v *view) advance(t target, o *orders) position {
+	p := position{
+		index:           v.index,
+		pauses:          slices.Clone(v.status.PauseConditions),
+		controllerPause: v.status.ControllerPause,
+		pausedStep:      v.status.Canary.PausedStep,
+		abort:           v.status.Abort,
+		promoteFull:     v.status.PromoteFull,
+		stable:          v.status.StableRS,
+	}
+	if p.stable == "" && v.stable != nil {
+		p.stable = v.stable.Hash
+	}
+	switch t.rule {
+	case "FirstDeploy":
+		v.firstStable(&p)
+	case "NewRevision":
+		v.reset(&p)
+	case "Aborted":
+		p.index = 0
+		p.unpause()
+	case "Returning", "AtRest":
+		p.index, p.abort, p.promoteFull = len(v.steps), false, false
+		p.unpause()
+	case "PromoteFull", "Promote":
+		p.index = len(v.steps)
+		p.unpause()
+		v.promote(t, o, &p)
+	case "Step":
+		v.step(t, o, &p)
+	}
+	v.abortIfRefused(&p)
+	return p
+}
+
+func (p *position) unpause() { p.pauses, p.controllerPause, p.pausedStep = nil, false, nil }
+
+// firstStable makes the first revision stable as soon as it exists: there is
+// no other that could be.
+func (v *view) firstStable(p *position) {
+	n := v.revision(v.Template)
+	if len(v.Invalid) > 0 || len(v.Refs) > 0 {
+		return
+	}
+	if v.outdated() {
+		v.reset(p)
+	}
+	if n == nil {
+		return
+	}
+	p.unpause()
+	p.index, p.stable, p.promoted = len(v.steps), n.Hash, true
+	p.abort, p.promoteFull = false, false
+	v.tellCompleted(p, n, "Initial deploy")
+}
+
+func (v *view) tellCompleted(p *position, n *Revision, why string) {
+	p.tell(v1alpha1.EventRolloutCompleted, "Rollout completed update to revision %d (%s): %s", v.number(), n.Hash, why)
+}
+
+// reset starts over for a new template or new steps. An abort that nobody has
+// acted on yet was meant for the new revision, and stays.
+func (v *view) reset(p *position) {
+	if v.current == nil && !v.outdated() {
+		return // the ReplicaSet was deleted by hand: made again, and on from here
+	}
+	p.unpause()
+	p.reset, p.index, p.promoteFull = true, 0, false
+	p.abort = v.status.Abort && v.status.AbortedAt == nil
+	if v.stable != nil && v.Template == v.stable.Hash {
+		p.index = len(v.steps)
+		if len(v.steps) > 0 {
+			p.tell(v1alpha1.EventSkipSteps, "Rollback to stable")
+		}
+	}
+}
+
+// promote makes n stable once it is seen to carry everything.
+func (v *view) promote(t target, o *orders, p *position) {
+	n := v.current
+	if !v.mayAdvance() {
+		return
+	}
+	if !v.routed {
+		if have := available(n); have < v.desired {
+			o.block(GateReplicas, "ReplicaSet "+n.Name, have, v.desired)
+			return
+		}
+	} else if !v.routeDone(o) || available(n) < t.enough {
+		return
+	}
+	p.stable, p.promoted, p.promoteFull, p.abort = n.Hash, true, false, false
+	why := fmt.Sprintf("Completed all %d canary steps", len(v.steps))
+	if v.promoteFull() {
+		why = "Full promotion requested"
+	}
+	v.tellCompleted(p, n, why)
+}
+
+// routeDone reports whether the objects are seen to be what the position asks
+// for.
+func (v *view) routeDone(o *orders) bool {
+	switch {
+	case !v.seen.matches:
+		o.block(GateRoute, v.unmatched(), v.seen.canary, Goal(v.Rollout).Weight)
+	case !v.seen.final:
+		name, message := v.unacked()
+		o.block(GateAck, name, message, "an acknowledgement of the route")
+	default:
+		return true
+	}
+	return false
+}
+
+// unmatched names the first object that is not what it should be.
+func (v *view) unmatched() string {
+	for _, kind := range v.Traffic {
+		for _, s := range kind.Objects {
+			if !s.Matches {
+				return s.Object.String()
+			}
+		}
+	}
+	return v.unknownKind()
+}
+
+// step goes on past the current step once that is done, and into a pause that
+// follows in the same write.
+func (v *view) step(t target, o *orders, p *position) {
+	if !v.mayAdvance() {
+		return
+	}
+	v.dropForeignPause(p)
+	if !v.done(t, o, p) {
+		return
+	}
+	p.tell(v1alpha1.EventRolloutStepCompleted, "Rollout step %d/%d completed (%s)", p.index+1, len(v.steps), kindOfStep(v.steps[p.index]))
+	p.index++
+	p.unpause()
+	if p.index < len(v.steps) && v.steps[p.index].Pause != nil {
+		v.pause(p)
+	}
+}
+
+// dropForeignPause drops the pause condition of another step: the index was
+// moved by a client while that one was waited for.
+func (v *view) dropForeignPause(p *position) {
+	if p.pausedStep != nil && int(*p.pausedStep) != p.index || v.steps[p.index].Pause == nil {
+		p.unpause()
+	}
+}
+
+// done reports whether the current step has had its effect.
+func (v *view) done(t target, o *orders, p *position) bool {
+	s := v.steps[p.index]
+	switch {
+	case s.Pause != nil:
+		return v.pause(p)
+	case s.SetWeight != nil, s.SetHeaderRoute != nil, s.SetMirrorRoute != nil:
+		return v.sized(t, o) && (!v.routed || v.routeDone(o))
+	case s.SetCanaryScale != nil:
+		return v.sized(t, o)
+	default:
+		return false // refused by validation
+	}
+}
+
+// sized reports whether all revisions have the pods that the step asks for. A
+// pending shrink does not hold the step, except where pods are the weight.
+func (v *view) sized(t target, o *orders) bool {
+	n := v.current
+	if have := available(n); have < t.size {
+		o.block(GateReplicas, "ReplicaSet "+n.Name, have, t.size)
+		return false
+	}
+	if v.routed {
+		if v.stable.Spec < v.desired {
+			o.block(GateReplicas, "ReplicaSet "+v.stable.Name, v.stable.Spec, v.desired)
+		}
+		return v.stable.Spec >= v.desired
+	}
+	return v.balanced(t, o)
+}
+
+// balanced reports whether, without routing, the numbers of pods are the
+// weight.
+func (v *view) balanced(t target, o *orders) bool {
+	goal := v.goalPair(t.weight, v.current)
+	others, _, _ := v.others(v.current)
+	for _, other := range others {
+		if have := available(other); have > 0 {
+			o.block(GateReplicas, "ReplicaSet "+other.Name, have, 0)
+			return false
+		}
+	}
+	s, n := v.stable, v.current
+	if s.Spec != goal.Stable || s.Replicas != goal.Stable {
+		o.block(GateReplicas, "ReplicaSet "+s.Name, s.Replicas, goal.Stable)
+		return false
+	}
+	if n.Spec != goal.Canary {
+		o.block(GateReplicas, "ReplicaSet "+n.Name, n.Spec, goal.Canary)
+		return false
+	}
+	return true
+}
+
+// pause enters the pause at p.index, or reports that it is over: its time has
+// passed, or the user has taken the condition away that we had put there.
+func (v *view) pause(p *position) bool {
+	at := slices.IndexFunc(p.pauses, func(c v1alpha1.PauseCondition) bool { return c.Reason == v1alpha1.PauseReasonCanaryPauseStep })
+	if at < 0 && p.controllerPause {
+		p.tell(v1alpha1.EventRolloutResumed, "Rollout is resumed")
+		return true
+	}
+	start := v.Now
+	if at >= 0 {
+		start = p.pauses[at].StartTime.Time
+	} else {
+		index := int32(p.index)
+		p.pauses = append(p.pauses, v1alpha1.PauseCondition{Reason: v1alpha1.PauseReasonCanaryPauseStep, StartTime: metav1.NewTime(v.Now)})
+		p.controllerPause, p.pausedStep = true, &index
+		p.tell(v1alpha1.EventRolloutPaused, "Rollout is paused (%s)", v1alpha1.PauseReasonCanaryPauseStep)
+	}
+	duration, timed := v.steps[p.index].Pause.Length()
+	if !timed {
+		return false
+	}
+	if left := start.Add(duration).Sub(v.Now); left > 0 {
+		p.after = left
+		return false
+	}
+	return at >= 0
+}
+
+// abortIfRefused takes the rollout back where a data plane that accepted what
+// was there before refuses what we wrote.
+func (v *view) abortIfRefused(p *position) {
+	goal := Goal(v.Rollout)
+	if p.abort || p.reset || p.promoted || goal.AtRest() {
+		return
+	}
+	for _, kind := range v.Traffic {
+		for _, s := range kind.Objects {
+			if s.Matches && s.Refused != nil {
+				p.abort = true
+				p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Refused.Parent, s.Refused.Message)
+			}
+		}
+	}
+}
+
+func kindOfStep(s v1alpha1.CanaryStep) string {
+	switch {
+	case s.Pause != nil:
+		return "pause"
+	case s.SetCanaryScale != nil:
+		return "setCanaryScale"
+	case s.SetWeight != nil:
+		return fmt.Sprintf("setWeight: %d", *s.SetWeight)
+	case s.SetHeaderRoute != nil:
+		return "setHeaderRoute: " + s.SetHeaderRoute.Name
+	case s.SetMirrorRoute != nil:
+		return "setMirrorRoute: " + s.SetMirrorRoute.Name
+	default:
+		return "unknown"
+	}
+}
+
+// number of the current revision: one more than any other, unless it is the
+// newest already.
+func (v *view) number() int64 {
+	n := v.revision(v.Template)
+	var highest int64
+	for i := range v.Revisions {
+		if r := &v.Revisions[i]; n == nil || r.Hash != n.Hash {
+			highest = max(highest, r.Number)
+		}
+	}
+	if n != nil && n.Number > highest {
+		return n.Number
+	}
+	return highest + 1
+}

@@ -1,0 +1,99 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+)
+
+// sizeWithoutRouting replaces the sizes of a target where pods are the weight:
+// both sides then move together, within maxSurge and maxUnavailable.
+func (v *view) sizeWithoutRouting(t *target) {
+	n := v.current
+	if t.rule == "FirstDeploy" {
+		n = v.revision(v.Template)
+	}
+	switch {
+	case t.rule == "FirstDeploy" && v.status.StableRS == "" && len(v.Revisions) <= 1:
+		return // nothing to make room for
+	case n == nil, t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
+		t.aims = nil // the sides only move together
+		return
+	}
+	weight := t.weight
+	if t.rule == "FirstDeploy" || v.atStable() {
+		weight = v.total
+	}
+	goal := v.goalPair(weight, n)
+	t.size = goal.Canary
+	others, sum, all := v.others(n)
+	next := replicaset.Step(v.desired, goal, v.budget, side(v.stableApartFrom(n)), side(n), sum)
+	t.aims = map[string]aim{n.Hash: {size: next.Canary}}
+	if s := v.stableApartFrom(n); s != nil {
+		t.aims[s.Hash] = aim{size: next.Stable}
+	}
+	for i, size := range replicaset.Drain(sides(others), all, v.desired-v.budget.Unavailable) {
+		t.aims[others[i].Hash] = aim{size: size}
+	}
+	if v.atStable() {
+		v.delay(t, others)
+	}
+}
+
+// delay lets old revisions of a finished rollout wait where the user asked
+// for it. Validation refuses such a delay without routing for now, but status
+// may still hold one that another controller accepted.
+func (v *view) delay(t *target, others []*Revision) {
+	if d := v.Rollout.Spec.ScaleDownDelay(); d > 0 {
+		for _, o := range others {
+			t.aims[o.Hash] = aim{delay: &d}
+		}
+	}
+}
+
+// goalPair is the pods of each side that the weight comes to.
+func (v *view) goalPair(weight int32, n *Revision) replicaset.Pair {
+	if v.stableApartFrom(n) == nil {
+		return replicaset.Pair{Canary: v.desired}
+	}
+	return replicaset.Target(v.desired, weight, v.total, v.budget.Surge)
+}
+
+// stableApartFrom is the stable revision, nil if it is n.
+func (v *view) stableApartFrom(n *Revision) *Revision {
+	if v.stable == nil || v.stable.Hash == n.Hash {
+		return nil
+	}
+	return v.stable
+}
+
+// others are the revisions that are neither stable nor n, newest first, with
+// the sum of their specs, and the available pods of all revisions.
+func (v *view) others(n *Revision) (others []*Revision, spec, availableInAll int32) {
+	for i := len(v.Revisions) - 1; i >= 0; i-- {
+		r := &v.Revisions[i]
+		availableInAll += available(r)
+		if r.Hash == n.Hash || (v.stable != nil && r.Hash == v.stable.Hash) {
+			continue
+		}
+		others = append(others, r)
+		spec += r.Spec
+	}
+	return others, spec, availableInAll
+}
+
+func side(r *Revision) replicaset.Side {
+	if r == nil {
+		return replicaset.Side{}
+	}
+	return replicaset.Side{Spec: r.Spec, Available: available(r)}
+}
+
+func sides(rs []*Revision) []replicaset.Side {
+	out := make([]replicaset.Side, len(rs))
+	for i, r := range rs {
+		out[i] = side(r)
+	}
+	return out
+}

@@ -1,0 +1,197 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+)
+
+// view is a snapshot with what every rule asks for worked out once.
+type view struct {
+	Snapshot
+	canary *v1alpha1.CanaryStrategy
+	status *v1alpha1.RolloutStatus
+	// desired is D, total W.
+	desired, total int32
+	budget         replicaset.Budget
+	steps          []v1alpha1.CanaryStep
+	// index of the current step, 0 to len(steps).
+	index int
+	// stable and current revision, nil where there is none.
+	stable, current *Revision
+	// routed: weights are in route objects, not in numbers of pods.
+	routed bool
+	seen   traffic
+}
+
+// traffic is what was observed, over all Kinds and objects.
+type traffic struct {
+	// any: at least one Kind is known. all: every Kind is. acked: every Kind
+	// is known as well as it can be. final: acked, or waited for long enough.
+	any, all, acked, final bool
+	// stable and canary are the highest weights of the Kinds that are known.
+	stable, canary int32
+	managed        []string
+	// matches: the goal of the current step is what the objects say.
+	matches bool
+	// settled: final, and unchanged for as long as the settle time.
+	settled bool
+}
+
+func look(s Snapshot) *view {
+	ro := s.Rollout
+	v := &view{
+		Snapshot: s,
+		canary:   canaryOf(ro),
+		status:   &ro.Status,
+		desired:  ro.Spec.Desired(),
+		total:    Total(ro),
+		routed:   len(s.Traffic) > 0,
+	}
+	v.steps = v.canary.Steps
+	v.budget = replicaset.Budget{Surge: ro.Spec.MaxSurge(), Unavailable: ro.Spec.MaxUnavailable()}
+	v.index = len(v.steps)
+	if i := v.status.CurrentStepIndex; i != nil {
+		v.index = min(max(0, int(*i)), len(v.steps))
+	}
+	v.current = v.revision(v.status.CurrentPodHash)
+	v.stable = v.findStable()
+	v.seen = v.observe()
+	return v
+}
+
+// canaryOf never is nil, so that a rollout whose strategy is refused can
+// still be looked at.
+func canaryOf(ro *v1alpha1.Rollout) *v1alpha1.CanaryStrategy {
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		return c
+	}
+	return &v1alpha1.CanaryStrategy{}
+}
+
+// Total is W.
+func Total(ro *v1alpha1.Rollout) int32 {
+	if tr := canaryOf(ro).TrafficRouting; tr != nil && tr.MaxTrafficWeight != nil && *tr.MaxTrafficWeight > 0 {
+		return *tr.MaxTrafficWeight
+	}
+	return 100
+}
+
+// revision with that hash, nil if there is none.
+func (v *view) revision(hash string) *Revision {
+	if i := slices.IndexFunc(v.Revisions, func(r Revision) bool { return r.Hash == hash }); i >= 0 && hash != "" {
+		return &v.Revisions[i]
+	}
+	return nil
+}
+
+// findStable also finds the stable revision of a rollout whose status was
+// lost: the one that its own stable Service still selects.
+func (v *view) findStable() *Revision {
+	if v.status.StableRS != "" {
+		return v.revision(v.status.StableRS)
+	}
+	if s := v.Slots[mesh.Stable]; s.Owner == v.Rollout.Name {
+		return v.revision(s.Hash)
+	}
+	return nil
+}
+
+func (v *view) observe() traffic {
+	t := traffic{all: true, acked: true, matches: true}
+	for _, o := range v.Traffic {
+		t.matches = t.matches && o.Matches
+		t.add(o.Level, o.Best, o.Canary)
+		if o.Level > mesh.Unknown {
+			t.stable = max(t.stable, o.Stable)
+			t.managed = append(t.managed, o.Managed...)
+		}
+	}
+	for _, o := range v.Orphans {
+		if o.Object.Router != "" && !o.Clean {
+			t.add(o.Level, o.Level, o.Canary)
+		}
+	}
+	t.final = t.all && (t.acked || v.ackOverdue())
+	slices.Sort(t.managed)
+	t.managed = slices.Compact(t.managed)
+	t.settled = t.final && v.recorded(t) && v.settles(t) <= 0
+	return t
+}
+
+func (t *traffic) add(level, best mesh.Level, canary int32) {
+	t.acked = t.acked && level >= best
+	if level == mesh.Unknown {
+		t.all, t.acked = false, false
+		return
+	}
+	t.any = true
+	t.canary = max(t.canary, canary)
+}
+
+// carried is the weight that a role must be taken to have.
+func (v *view) carried(role mesh.Role) int32 {
+	switch {
+	case !v.routed:
+		return 0
+	case !v.seen.settled:
+		return v.total
+	case role == mesh.Stable:
+		return v.seen.stable
+	default:
+		return v.seen.canary
+	}
+}
+
+// carriedBy is the weight of all roles whose Service selects r, or may do so,
+// at most W.
+func (v *view) carriedBy(r *Revision) int32 {
+	var sum int32
+	for role, slot := range v.Slots {
+		if slot.Hash == r.Hash || slot.Stale {
+			sum += v.carried(role)
+		}
+	}
+	return min(sum, v.total)
+}
+
+// available pods of r, as new decisions may count on them: none while its
+// status is older than its spec, and none that are about to go.
+func available(r *Revision) int32 {
+	if r == nil || r.Lagging || r.Stale {
+		return 0
+	}
+	return min(r.Spec, r.Available)
+}
+
+// need is the number of pods for a weight of W.
+func (v *view) need(weight int32) int32 { return replicaset.Need(weight, v.desired, v.total) }
+
+// atStable reports whether the current revision is the stable one.
+func (v *view) atStable() bool {
+	return v.stable != nil && v.current != nil && v.stable.Hash == v.current.Hash
+}
+
+// outdated reports whether the template or the steps are not the ones that
+// status was written for.
+func (v *view) outdated() bool {
+	return v.status.CurrentPodHash != v.Template || v.status.CurrentStepHash != v.StepHash
+}
+
+// selected reports whether a role Service selects r.
+func (v *view) selected(r *Revision) bool {
+	for _, slot := range v.Slots {
+		if slot.Hash == r.Hash {
+			return true
+		}
+	}
+	return false
+}
+
+// mayAdvance: nothing that is invalid or missing holds the rollout.
+func (v *view) mayAdvance() bool { return len(v.Invalid) == 0 && len(v.Refs) == 0 }

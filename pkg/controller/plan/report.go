@@ -1,0 +1,240 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"slices"
+	"strconv"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// report says in status what is seen and what blocks, and completes the plan.
+func report(v *view, t target, o orders) Plan {
+	pos := v.advance(t, &o)
+	p := Plan{Rule: t.rule, Sets: o.sets, Slots: o.slots, Route: o.route, Number: v.number()}
+	p.Create, p.Delete = v.create(t), v.history()
+	p.Evict = v.evictions(o)
+	p.Release = v.release()
+
+	st := v.status.DeepCopy()
+	v.reportPosition(st, pos)
+	v.reportCounters(st)
+	v.reportTraffic(st)
+	v.reportManaged(st)
+	v.reportRestart(st, pos)
+	v.reportBlocked(st, o)
+	p.Events = append(pos.events, v.reportConditions(st, t, pos)...)
+	st.Phase, st.Message = v.phase(st)
+	p.Status = *st
+	p.Hold = v.holdable(st)
+	p.After = v.after(st, pos, o)
+	return p
+}
+
+// create is the hash of the revision to make: the one of the template, where
+// there is none yet.
+func (v *view) create(t target) string {
+	if (t.rule == "FirstDeploy" || t.rule == "NewRevision") && v.mayAdvance() && v.revision(v.Template) == nil {
+		return v.Template
+	}
+	return ""
+}
+
+// history names the revisions to delete: of those that are neither stable nor
+// current nor selected, and have no pods, the oldest beyond the limit.
+func (v *view) history() []string {
+	var old []string
+	for i := range v.Revisions {
+		r := &v.Revisions[i]
+		if r.Spec+r.Replicas > 0 || r.Stale || r.Lagging || v.selected(r) || r.Hash == v.Template ||
+			v.isCurrent(r) || v.stable == nil || r.Hash == v.stable.Hash {
+			continue
+		}
+		old = append(old, r.Name)
+	}
+	return old[:max(0, len(old)-int(v.Rollout.Spec.HistoryLimit()))]
+}
+
+func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
+	st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
+	if pos.reset || pos.promoted && st.CurrentPodHash == "" {
+		st.CurrentPodHash, st.CurrentStepHash = v.Template, v.StepHash
+	}
+	st.CurrentStepIndex = nil
+	if len(v.steps) > 0 {
+		index := int32(pos.index)
+		st.CurrentStepIndex = &index
+	}
+	st.StableRS = pos.stable
+	st.PauseConditions, st.ControllerPause, st.Canary.PausedStep = pos.pauses, pos.controllerPause, pos.pausedStep
+	st.PromoteFull = pos.promoteFull
+	st.Abort = pos.abort
+	switch {
+	case !pos.abort:
+		st.AbortedAt = nil
+	case st.AbortedAt == nil && !pos.reset:
+		now := metav1.NewTime(v.Now)
+		st.AbortedAt = &now
+	}
+}
+
+// reportCounters counts the pods of all revisions. HPAReplicas never exceeds
+// D, so that an autoscaler sees the pods of one version.
+func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
+	st.Replicas, st.ReadyReplicas, st.AvailableReplicas, st.UpdatedReplicas = 0, 0, 0, 0
+	for i := range v.Revisions {
+		r := &v.Revisions[i]
+		st.Replicas += r.Replicas
+		st.ReadyReplicas += r.Ready
+		st.AvailableReplicas += r.Available
+		if r.Hash == st.CurrentPodHash {
+			st.UpdatedReplicas = r.Replicas
+		}
+	}
+	st.HPAReplicas = min(st.Replicas, v.desired)
+	st.Selector = metav1.FormatLabelSelector(v.Rollout.Spec.Selector)
+}
+
+// reportTraffic tells what was observed, and since when. While nothing can be
+// observed the last values stand, unverified.
+func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
+	old := st.Canary.Weights
+	switch {
+	case !v.routed:
+		st.Canary.Weights = nil
+	case v.seen.any:
+		st.Canary.Weights = v.weights(v.seen)
+		now := metav1.NewMicroTime(v.Now)
+		st.Canary.Weights.Since = &now
+		if old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights) {
+			st.Canary.Weights.Since = old.Since
+		}
+	case old != nil:
+		st.Canary.Weights.Verified = v.verified(v.seen)
+	}
+}
+
+// reportManaged lists every object that a hand may touch from now on, and
+// those that are not yet confirmed as given back.
+func (v *view) reportManaged(st *v1alpha1.RolloutStatus) {
+	var managed []v1alpha1.ManagedObject
+	for _, role := range roles {
+		if slot, ok := v.Slots[role]; ok && slot.Service != "" {
+			managed = append(managed, ManagedService(v.Rollout.Namespace, slot.Service))
+		}
+	}
+	for _, kind := range v.Traffic {
+		for _, s := range kind.Objects {
+			managed = append(managed, ManagedRoute(v.Rollout, kind.Kind, s.Object))
+		}
+	}
+	for _, orphan := range v.Orphans {
+		if !orphan.Clean {
+			managed = append(managed, orphan.Object)
+		}
+	}
+	st.Managed = managed
+}
+
+// release lists the orphans that can be given back now. A route object goes
+// only once stable carries everything anyway.
+func (v *view) release() []v1alpha1.ManagedObject {
+	var free []v1alpha1.ManagedObject
+	for _, orphan := range v.Orphans {
+		if orphan.Clean {
+			continue
+		}
+		if orphan.Object.Router == "" || orphan.Level > mesh.Unknown && (orphan.Canary == 0 || v.stableCarries() >= v.total) {
+			free = append(free, orphan.Object)
+		}
+	}
+	return free
+}
+
+// ManagedService is the inventory's entry for a role Service.
+func ManagedService(namespace, name string) v1alpha1.ManagedObject {
+	return v1alpha1.ManagedObject{Kind: "Service", Resource: "services", Namespace: namespace, Name: name}
+}
+
+// ManagedRoute is the inventory's entry for a route object: all that Remove
+// needs once the spec no longer names it.
+func ManagedRoute(ro *v1alpha1.Rollout, router string, o mesh.Object) v1alpha1.ManagedObject {
+	canary := canaryOf(ro)
+	return v1alpha1.ManagedObject{
+		Router: router, Group: o.Resource.Group, Kind: o.Kind, Resource: o.Resource.Resource,
+		Namespace: o.Namespace, Name: o.Name, Rules: o.Rules,
+		StableService: canary.StableService, CanaryService: canary.CanaryService, ManagedRoutes: reserved(canary),
+	}
+}
+
+func (v *view) reportBlocked(st *v1alpha1.RolloutStatus, o orders) {
+	old := st.BlockedOn
+	st.BlockedOn = nil
+	if len(o.blocked) == 0 {
+		return
+	}
+	b := o.blocked[0]
+	st.BlockedOn = &v1alpha1.BlockedOn{Gate: b.Gate, Object: b.Object, Have: b.Have, Want: b.Want, Since: metav1.NewTime(v.Now)}
+	if old != nil && old.Gate == b.Gate && old.Object == b.Object {
+		st.BlockedOn.Since = old.Since
+	}
+}
+
+// holdable reports whether st differs from what is stored by counters alone:
+// such a write can wait for the next one. The first write never waits.
+func (v *view) holdable(st *v1alpha1.RolloutStatus) bool {
+	if v.status.ObservedGeneration == "" {
+		return false
+	}
+	return equality.Semantic.DeepEqual(v.gist(v.status), v.gist(st))
+}
+
+// gist is status without what is only counted, and without a weight that is
+// still on its way.
+func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
+	g := st.DeepCopy()
+	g.Replicas, g.ReadyReplicas, g.AvailableReplicas, g.UpdatedReplicas, g.HPAReplicas = 0, 0, 0, 0, 0
+	g.BlockedOn = nil
+	g.Message = ""
+	if v.routed && !v.seen.final {
+		g.Canary.Weights = nil
+	}
+	for i := range g.Conditions {
+		g.Conditions[i].LastUpdateTime = metav1.Time{}
+	}
+	return g
+}
+
+// after is when something becomes due without any change in the cluster.
+func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Duration {
+	var due []time.Duration
+	due = append(due, pos.after)
+	if v.routed && v.seen.final && !v.seen.settled {
+		due = append(due, max(v.settles(v.seen), time.Millisecond))
+	}
+	if w := v.status.Canary.Weights; v.routed && v.Settings.AckTimeout > 0 && v.seen.all && !v.seen.acked && w != nil && w.Since != nil {
+		due = append(due, w.Since.Add(v.Settings.AckTimeout).Sub(v.Now))
+	}
+	for i := range v.Revisions {
+		deadline := v.Revisions[i].Deadline
+		if set, ok := o.sets[v.Revisions[i].Hash]; ok {
+			deadline = set.Deadline
+		}
+		if deadline != nil {
+			due = append(due, deadline.Sub(v.Now))
+		}
+	}
+	due = append(due, v.progressDue(st), v.restartDue())
+	due = slices.DeleteFunc(due, func(d time.Duration) bool { return d <= 0 })
+	if len(due) == 0 {
+		return 0
+	}
+	return slices.Min(due)
+}

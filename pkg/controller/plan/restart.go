@@ -1,0 +1,87 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+)
+
+// restartPause is how long to wait between looks at pods that cannot be
+// evicted yet.
+const restartPause = 30 * time.Second
+
+// RestartDue reports whether the pods that are older than spec.restartAt have
+// to go. Only then does a snapshot need Pods.
+func RestartDue(ro *v1alpha1.Rollout, now time.Time) bool {
+	at, done := ro.Spec.RestartAt, ro.Status.RestartedAt
+	return at != nil && !at.After(now) && (done == nil || done.Before(at))
+}
+
+// old reports whether a restart wants p gone.
+func (v *view) old(p Pod) bool { return p.Created.Before(v.Rollout.Spec.RestartAt.Time) }
+
+// evictions names the pods that go now: those of stable first, no more at a
+// time than maxUnavailable (at least 1) allow to be missing of a revision. A
+// revision that is being shrunk in the same pass has spent that already.
+func (v *view) evictions(o orders) []string {
+	if !RestartDue(v.Rollout, v.Now) || v.stable == nil {
+		return nil
+	}
+	for _, r := range []*Revision{v.stable, v.current} {
+		if r == nil {
+			continue
+		}
+		var names []string
+		left := false
+		room := max(v.budget.Unavailable, 1) - (r.Spec - available(r))
+		for _, p := range v.Pods {
+			if p.Hash != r.Hash || !v.old(p) {
+				continue
+			}
+			left = true
+			if !p.Terminating && int32(len(names)) < room && !o.sets[r.Hash].Shrinks {
+				names = append(names, p.Name)
+			}
+		}
+		if left {
+			return names
+		}
+	}
+	return nil
+}
+
+// reportRestart notes a restart as done once no old pod is left. A new
+// revision has only new pods.
+func (v *view) reportRestart(st *v1alpha1.RolloutStatus, pos position) {
+	if pos.reset {
+		st.RestartedAt = v.Rollout.Spec.RestartAt.DeepCopy()
+		return
+	}
+	if !RestartDue(v.Rollout, v.Now) || v.Pods == nil {
+		return
+	}
+	for _, p := range v.Pods {
+		if v.old(p) {
+			return
+		}
+	}
+	st.RestartedAt = v.Rollout.Spec.RestartAt.DeepCopy()
+}
+
+// restartDue is when to look at the pods again, 0 for never.
+func (v *view) restartDue() time.Duration {
+	at := v.Rollout.Spec.RestartAt
+	switch {
+	case at == nil:
+		return 0
+	case at.After(v.Now):
+		return at.Sub(v.Now)
+	case RestartDue(v.Rollout, v.Now):
+		return restartPause
+	default:
+		return 0
+	}
+}

@@ -1,0 +1,266 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"slices"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+)
+
+// rule is one state of a rollout: when it is in it, and what it then wants.
+type rule struct {
+	name string
+	when func(*view) bool
+	want func(*view) target
+}
+
+// rules is the state machine. The first rule whose when holds decides; the
+// last one always does.
+var rules = []rule{
+	{"FirstDeploy", (*view).firstDeploy, wantFirstDeploy},
+	{"NewRevision", (*view).newRevision, wantNewRevision},
+	{"Aborted", (*view).aborted, wantAborted},
+	{"Returning", (*view).returning, wantReturning},
+	{"AtRest", (*view).atStable, wantAtRest},
+	{"Superseded", (*view).superseded, wantSuperseded},
+	{"Held", (*view).held, wantHeld},
+	{"Paused", (*view).paused, wantPaused},
+	{"PromoteFull", (*view).promoteFull, wantPromote},
+	{"Step", (*view).inSteps, wantStep},
+	{"Promote", func(*view) bool { return true }, wantPromote},
+}
+
+func want(v *view) target {
+	i := slices.IndexFunc(rules, func(r rule) bool { return r.when(v) })
+	t := rules[i].want(v)
+	t.rule = rules[i].name
+	if !v.routed {
+		v.sizeWithoutRouting(&t)
+	}
+	return t
+}
+
+// target is what a rule wants. Nothing of it is done before it has passed the
+// gates.
+type target struct {
+	rule string
+	// weight of the canary. hold: rather the observed one; falling: the lower
+	// of both.
+	weight        int32
+	hold, falling bool
+	// enough pods of n for weight.
+	enough  int32
+	managed []mesh.Managed
+	// aims by hash; a revision without one stays as it is.
+	aims map[string]aim
+	// canary is the revision that C should select, "" for as it is.
+	canary string
+	// silent: the route objects are left alone for this pass.
+	silent bool
+	// steps: a step, or the promotion, may be done. wanting: how many pods n
+	// should have for that.
+	steps bool
+	size  int32
+}
+
+// aim is the size that a revision should come to. With a delay it keeps its
+// size until it has carried nothing for that long, and then goes to 0.
+type aim struct {
+	size  int32
+	delay *time.Duration
+}
+
+func (v *view) firstDeploy() bool { return v.stable == nil }
+
+func (v *view) newRevision() bool {
+	return v.mayAdvance() && (v.outdated() || v.current == nil)
+}
+
+func (v *view) aborted() bool { return v.status.Abort && !v.atStable() }
+
+func (v *view) returning() bool {
+	if !v.atStable() {
+		return false
+	}
+	for _, slot := range v.Slots {
+		if slot.Hash != v.stable.Hash {
+			return true
+		}
+	}
+	return v.routed && (!v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0)
+}
+
+func (v *view) superseded() bool {
+	c := v.revision(v.Slots[mesh.Canary].Hash)
+	if !v.routed || c == nil || v.current == nil || v.stable.Hash == c.Hash || v.isCurrent(c) {
+		return false
+	}
+	return !v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0
+}
+
+func (v *view) held() bool { return v.current == nil || (!v.mayAdvance() && v.outdated()) }
+
+func (v *view) paused() bool { return v.Rollout.Spec.Paused }
+
+func (v *view) promoteFull() bool { return v.status.PromoteFull }
+
+func (v *view) inSteps() bool { return v.index < len(v.steps) }
+
+func (v *view) isCurrent(r *Revision) bool { return v.current != nil && v.current.Hash == r.Hash }
+
+// wantFirstDeploy brings up the only version there is; traffic stays where it
+// is.
+func wantFirstDeploy(v *view) target {
+	t := target{falling: true, aims: map[string]aim{}}
+	if n := v.revision(v.Template); n != nil {
+		t.aims[n.Hash] = aim{size: v.desired}
+	}
+	return t
+}
+
+// wantNewRevision only makes the new revision known: its pods, and all that
+// follows, come with the next rule.
+func wantNewRevision(v *view) target {
+	return target{hold: true, silent: true, aims: map[string]aim{v.stable.Hash: {size: v.desired}}}
+}
+
+func wantAborted(v *view) target {
+	t := target{falling: true, canary: v.stable.Hash, aims: v.aims(0)}
+	if n := v.current; n != nil {
+		t.aims[n.Hash] = aim{size: n.Spec}
+		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); down {
+			t.aims[n.Hash] = aim{delay: &delay}
+		}
+	}
+	return t
+}
+
+func wantReturning(v *view) target {
+	t := wantAtRest(v)
+	if v.paused() {
+		t.aims = v.onlyStable()
+	}
+	return t
+}
+
+func wantAtRest(v *view) target {
+	return target{falling: true, canary: v.stable.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+}
+
+// wantSuperseded drains the revision that a newer one has replaced mid-way,
+// before the canary Service can be re-pointed.
+func wantSuperseded(v *view) target {
+	t := wantStep(v)
+	old := v.revision(v.Slots[mesh.Canary].Hash)
+	t.weight, t.falling, t.managed, t.steps = 0, true, nil, false
+	t.aims[old.Hash] = aim{delay: new(time.Duration)}
+	return t
+}
+
+func wantHeld(v *view) target {
+	t := target{hold: true, aims: v.onlyStable()}
+	if v.current != nil {
+		t.managed = managedAt(v.canary, v.index)
+	}
+	return t
+}
+
+// wantPaused freezes the steps and the pods of the canary. The weight stays
+// where the steps before this one brought it, or wherever it is on its way
+// from there to what this step asks.
+func wantPaused(v *view) target {
+	t := target{aims: v.onlyStable(), canary: v.current.Hash, managed: managedAt(v.canary, v.index)}
+	before, _ := lastWeight(v.steps, v.index-1)
+	asked, _, enough := v.asked(v.index)
+	t.weight = min(max(v.seen.canary, min(before, asked)), max(before, asked))
+	t.enough = min(enough, v.need(t.weight))
+	return t
+}
+
+func wantStep(v *view) target {
+	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
+	t.weight, t.size, t.enough = v.asked(v.index)
+	t.managed = managedAt(v.canary, v.index)
+	t.aims[v.current.Hash] = aim{size: t.size}
+	return t
+}
+
+// wantPromote gives the new revision all pods and then all traffic.
+func wantPromote(v *view) target {
+	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
+	t.weight, t.size = v.total, v.desired
+	t.enough = v.filled()
+	t.aims[v.current.Hash] = aim{size: v.desired}
+	if !v.promoteFull() {
+		t.managed = managedAt(v.canary, len(v.steps))
+	}
+	return t
+}
+
+// filled is how many pods of n carry everything: D, or fewer where n once had
+// all its pods for a smaller D, so that an autoscaler that keeps raising D
+// cannot hold the door shut.
+func (v *view) filled() int32 {
+	if f := v.current.FilledFor; f > 0 {
+		return min(f, v.desired)
+	}
+	return v.desired
+}
+
+// asked is the weight that the steps up to index ask for, the size of n for
+// them, and how many pods are enough for the weight. An explicit scale that
+// was set before the weight says what is enough; one that came after it can
+// only add pods.
+//
+// With 10 pods, [setCanaryScale 1, setWeight 50] is done with 1 pod, and
+// [setWeight 50, setCanaryScale 1] with 5.
+func (v *view) asked(index int) (weight, size, enough int32) {
+	weight = weightAt(v.steps, index, v.total)
+	_, weightStep := lastWeight(v.steps, index)
+	size = v.need(weight)
+	enough = size
+	if scale, at := explicitScale(v.steps, index); scale != nil && v.routed && index < len(v.steps) {
+		explicit := v.need(deref(scale.Weight))
+		if scale.Replicas != nil {
+			explicit = *scale.Replicas
+		}
+		if at > weightStep {
+			size = max(size, explicit)
+		} else {
+			size, enough = explicit, explicit
+		}
+	}
+	if v.desired == 0 {
+		return 0, 0, 0
+	}
+	if weight > 0 || len(managedAt(v.canary, index)) > 0 {
+		size, enough = max(1, size), max(1, enough)
+	}
+	return weight, size, enough
+}
+
+func deref(p *int32) int32 {
+	if p == nil {
+		return 0
+	}
+	return *p
+}
+
+// aims keeps stable full and retires all others, each with its own delay once
+// it carries nothing. The caller overrides the current revision.
+func (v *view) aims(delay time.Duration) map[string]aim {
+	aims := map[string]aim{}
+	for i := range v.Revisions {
+		aims[v.Revisions[i].Hash] = aim{delay: &delay}
+	}
+	aims[v.stable.Hash] = aim{size: v.desired}
+	return aims
+}
+
+// onlyStable leaves every other revision as it is.
+func (v *view) onlyStable() map[string]aim {
+	return map[string]aim{v.stable.Hash: {size: v.desired}}
+}

@@ -1,0 +1,218 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"fmt"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+)
+
+// Gates, as status.blockedOn names them.
+const (
+	GateReference   = "Reference"   // the spec, or an object that it names, is not in order
+	GateObservation = "Observation" // what the data plane carries is not known
+	GateSelector    = "Selector"    // the canary Service selects another revision
+	GateCapacity    = "Capacity"    // too few available pods for the weight
+	GateEndpoints   = "Endpoints"   // too few ready endpoints behind the Service
+	GateWeight      = "Weight"      // weight or a managed route has yet to be gone
+	GateSettle      = "Settle"      // it is gone, but not for long enough
+	GateAdoption    = "Adoption"    // a Service without a hash waits for all pods
+	GateAck         = "Acknowledged"
+	GateRoute       = "Route"    // the objects do not yet say what the step asks
+	GateReplicas    = "Replicas" // the pods of a step are not there yet
+	GateContended   = "RouteContended"
+	GatePause       = "Pause"
+)
+
+// Blocked is why less is done than wanted.
+type Blocked struct{ Gate, Object, Have, Want string }
+
+// orders is what of a target may be done now.
+type orders struct {
+	sets    map[string]Set
+	slots   map[mesh.Role]string
+	route   *mesh.Route
+	blocked []Blocked
+}
+
+func (o *orders) block(gate, object string, have, want any) {
+	o.blocked = append(o.blocked, Blocked{gate, object, fmt.Sprint(have), fmt.Sprint(want)})
+}
+
+// allow lets a target through the gates.
+func allow(v *view, t target) orders {
+	o := orders{sets: map[string]Set{}, slots: map[mesh.Role]string{}}
+	if !v.mayAdvance() {
+		v.blockOnReference(&o)
+	}
+	v.allowRoute(t, &o)
+	v.allowSlots(t, &o)
+	v.allowSizes(t, &o)
+	return o
+}
+
+func (v *view) blockOnReference(o *orders) {
+	for _, problem := range v.Invalid {
+		o.block(GateReference, "Rollout "+v.Rollout.Name, problem, "a valid spec")
+	}
+	for _, ref := range v.Refs {
+		o.block(GateReference, ref.Object, ref.Problem, ref.Field)
+	}
+}
+
+// allowRoute decides what the route objects carry.
+func (v *view) allowRoute(t target, o *orders) {
+	switch {
+	case !v.routed || t.silent:
+		return
+	case !v.seen.any:
+		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+		return
+	}
+	r := route(v.Rollout)
+	r.Weight = v.allowWeight(t, o)
+	r.Managed = v.allowManaged(t, o)
+	o.route = &r
+}
+
+// allowWeight gives the canary's weight. Every path to a higher weight, on
+// either side, leads through here.
+func (v *view) allowWeight(t target, o *orders) int32 {
+	seen, goal := v.seen.canary, t.weight
+	if t.hold {
+		goal = seen
+	}
+	if t.falling {
+		goal = min(goal, seen)
+	}
+	carries := v.canaryCarries(t)
+	if goal > seen {
+		if v.allowRaise(t, goal, carries, o) {
+			return goal
+		}
+		goal = seen
+	}
+	return v.allowFall(min(goal, max(carries, 0)), carries, o)
+}
+
+// canaryCarries is the weight that the pods behind C carry. Of the current
+// revision, enough pods carry all that the step asks for, and fewer their
+// share of it.
+func (v *view) canaryCarries(t target) int32 {
+	slot := v.Slots[mesh.Canary]
+	r := v.revision(slot.Hash)
+	pods := min(available(r), slot.Ready)
+	carries := replicaset.Carries(pods, v.desired, v.total)
+	if r != nil && v.isCurrent(r) && t.enough > 0 {
+		carries = max(carries, min(t.weight, replicaset.Carries(pods, t.enough, t.weight)))
+	}
+	return carries
+}
+
+// allowRaise is invariant 2 for the canary: all or nothing.
+func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
+	slot, n := v.Slots[mesh.Canary], v.current
+	switch {
+	case !v.mayAdvance():
+		return false // named already
+	case !v.seen.all:
+		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case available(n) < t.enough:
+		o.block(GateCapacity, "ReplicaSet "+n.Name, available(n), t.enough)
+	case slot.Hash != n.Hash:
+		o.block(GateSelector, "Service "+slot.Service, slot.Hash, n.Hash)
+	case carries < goal:
+		o.block(GateEndpoints, "Service "+slot.Service, slot.Ready, t.enough)
+	default:
+		return true
+	}
+	return false
+}
+
+// allowFall brings the canary's weight down towards goal, as far as stable can
+// take what the canary gives up. Where neither side carries its share, each
+// gets the share of the pods that it has.
+func (v *view) allowFall(goal, carries int32, o *orders) int32 {
+	seen := v.seen.canary
+	least := v.total - max(v.seen.stable, v.stableCarries())
+	weight := max(goal, min(seen, least))
+	if weight == goal {
+		return goal
+	}
+	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
+	have := min(available(v.stable), s.Ready)
+	if pods := min(available(v.revision(c.Hash)), c.Ready); weight > carries && v.stableHolds() && have+pods > 0 {
+		weight = min(weight, max(goal, int32(int64(v.total)*int64(pods)/int64(have+pods))))
+	}
+	if weight > goal {
+		gate := GateCapacity
+		if have < available(v.stable) || !v.stableHolds() {
+			gate = GateEndpoints
+		}
+		o.block(gate, "Service "+s.Service, have, v.desired)
+	}
+	return weight
+}
+
+// stableHolds reports whether S selects the stable revision.
+func (v *view) stableHolds() bool {
+	return v.stable != nil && v.Slots[mesh.Stable].Hash == v.stable.Hash
+}
+
+// stableCarries is the weight that the pods behind S carry: all of it while
+// no more than maxUnavailable of D are lacking, and all that C has where C
+// selects the same revision and S has as many ready endpoints, or where C has
+// no pod left and S has one.
+func (v *view) stableCarries() int32 {
+	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
+	if !v.stableHolds() {
+		return 0
+	}
+	pods := min(available(v.stable), s.Ready)
+	if s.Hash == c.Hash {
+		if s.Ready >= c.Ready && (s.Ready > 0 || v.desired == 0) {
+			return v.total
+		}
+		return 0
+	}
+	enough := v.desired - v.budget.Unavailable
+	abandoned := min(available(v.revision(c.Hash)), c.Ready) == 0
+	if pods >= enough && (pods > 0 || v.desired == 0) || pods > 0 && abandoned {
+		return v.total
+	}
+	return replicaset.Carries(pods, v.desired, v.total)
+}
+
+// allowManaged shows managed routes only while they lead to an available pod
+// of the current revision.
+func (v *view) allowManaged(t target, o *orders) []mesh.Managed {
+	slot, n := v.Slots[mesh.Canary], v.current
+	switch {
+	case len(t.managed) == 0 || n == nil || v.desired == 0:
+		return nil
+	case available(n) == 0:
+		o.block(GateCapacity, "ReplicaSet "+n.Name, 0, max(1, t.enough))
+		return nil
+	case slot.Hash != n.Hash:
+		o.block(GateSelector, "Service "+slot.Service, slot.Hash, n.Hash)
+		return nil
+	case slot.Ready == 0:
+		o.block(GateEndpoints, "Service "+slot.Service, 0, max(1, t.enough))
+		return nil
+	default:
+		return t.managed
+	}
+}
+
+// unknownKind names the first Kind that is not known.
+func (v *view) unknownKind() string {
+	for _, o := range v.Traffic {
+		if o.Level == mesh.Unknown {
+			return o.Kind
+		}
+	}
+	return ""
+}

@@ -1,0 +1,129 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import "github.com/sluice-rollouts/sluice/pkg/mesh"
+
+// roles in the order in which they are decided.
+var roles = [...]mesh.Role{mesh.Stable, mesh.Canary}
+
+// allowSlots decides which Services are re-pointed now: S to the stable
+// revision, C to where the rule wants it.
+func (v *view) allowSlots(t target, o *orders) {
+	for _, role := range roles {
+		slot, named := v.Slots[role]
+		hash := t.canary
+		if role == mesh.Stable && v.stable != nil {
+			hash = v.stable.Hash
+		}
+		r := v.revision(hash)
+		switch {
+		case !named || slot.Missing || slot.Stale || r == nil:
+			continue
+		case v.ownedByAnother(slot):
+			continue // named as a Ref
+		case slot.Hash == hash:
+			if slot.Owner != v.Rollout.Name {
+				o.slots[role] = hash
+			}
+		case v.allowFlip(role, slot, r, o):
+			o.slots[role] = hash
+		}
+	}
+}
+
+func (v *view) ownedByAnother(slot Slot) bool {
+	return slot.Owner != "" && slot.Owner != v.Rollout.Name
+}
+
+// allowFlip is invariant 1: a selector is edited only where that loses no
+// pod.
+func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool {
+	service := "Service " + slot.Service
+	if slot.Hash == "" {
+		full := v.need(v.carried(role))
+		if available(r) >= max(1, r.Spec, full) {
+			return true
+		}
+		o.block(GateAdoption, service, available(r), max(1, r.Spec, full))
+		return false
+	}
+	if available(r) == 0 && v.desired > 0 {
+		o.block(GateCapacity, "ReplicaSet "+r.Name, 0, 1)
+		return false
+	}
+	if v.repairs(role, slot) || v.rescues(role, r) {
+		return true
+	}
+	switch {
+	case v.routed && !v.seen.all:
+		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case role == mesh.Canary && len(v.seen.managed) > 0:
+		o.block(GateWeight, service, "route "+v.seen.managed[0], "no managed route")
+	case v.observed(role) > 0:
+		o.block(GateWeight, service, v.observed(role), 0)
+	case v.carried(role) > 0:
+		v.blockOnSettle(service, o)
+	default:
+		return true
+	}
+	return false
+}
+
+// repairs: S has nothing to lose where no endpoint is ready, or where its
+// hash names no revision at all.
+func (v *view) repairs(role mesh.Role, slot Slot) bool {
+	return role == mesh.Stable && (slot.Endpoints == 0 || v.revision(slot.Hash) == nil)
+}
+
+// rescues: while stable is dead, C may go to a newer revision under weight,
+// once that one carries it.
+func (v *view) rescues(role mesh.Role, r *Revision) bool {
+	return role == mesh.Canary && v.stableDead() && v.isCurrent(r) && !v.atStable() &&
+		v.seen.all && available(r) >= max(1, v.need(v.seen.canary))
+}
+
+// stableDead reports whether no pod of the stable revision is available.
+func (v *view) stableDead() bool {
+	return v.stable != nil && v.desired > 0 && available(v.stable) == 0 && !v.stable.Lagging && !v.stable.Stale
+}
+
+// observed is the raw weight of a role.
+func (v *view) observed(role mesh.Role) int32 {
+	if !v.routed {
+		return 0
+	}
+	if role == mesh.Stable {
+		return v.seen.stable
+	}
+	return v.seen.canary
+}
+
+func (v *view) blockOnSettle(object string, o *orders) {
+	if !v.seen.final {
+		name, message := v.unacked()
+		o.block(GateAck, name, message, "an acknowledgement of the route")
+		return
+	}
+	o.block(GateSettle, object, v.seen.canary, "a settled weight")
+}
+
+// unacked names the first object that is not acknowledged, and who has not
+// answered.
+func (v *view) unacked() (object, message string) {
+	for _, kind := range v.Traffic {
+		for _, s := range kind.Objects {
+			switch {
+			case s.Level >= kind.Best:
+			case s.Refused != nil:
+				return s.Object.String(), s.Refused.Parent + ": " + s.Refused.Message
+			case s.Waiting != nil:
+				return s.Object.String(), "no answer of " + s.Waiting.Parent
+			default:
+				return s.Object.String(), "not acknowledged"
+			}
+		}
+	}
+	return v.unknownKind(), "not acknowledged"
+}

@@ -1,0 +1,128 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package plan
+
+import (
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+)
+
+// Snapshot is everything that a decision may depend on. It is read-only.
+type Snapshot struct {
+	// Now is the only clock reading of a sync.
+	Now      time.Time
+	Settings Settings
+	Rollout  *v1alpha1.Rollout
+	// Template is the hash label of the owned ReplicaSet whose template means
+	// the same as the Rollout's; where there is none, the hash that a new one
+	// will get. StepHash is the hash of the steps.
+	Template, StepHash string
+	// Invalid lists what is wrong with the spec itself.
+	Invalid []string
+	// Refs lists the referenced objects that are missing or malformed.
+	Refs []Ref
+	// Revisions are the owned ReplicaSets, oldest revision number first.
+	Revisions []Revision
+	// Slots has an entry for each role Service that the spec names.
+	Slots map[mesh.Role]Slot
+	// Traffic has an entry per configured Kind; its zero value is Unknown.
+	// Matches is judged against Goal(Rollout).
+	Traffic []mesh.Observed
+	// Orphans are objects that status.managed lists and the spec no longer
+	// names, as observed.
+	Orphans []Orphan
+	// Pods are read only while a restart is due.
+	Pods []Pod
+	// Faults holds the last error of each hand and object. It may explain a
+	// plan, and never permits a write.
+	Faults []Fault
+}
+
+// Settings are the same for all rollouts.
+type Settings struct {
+	// SettleAcked and SettleUnacked are how long an observed weight must have
+	// stood before what cannot be undone is done.
+	SettleAcked, SettleUnacked time.Duration
+	// AckTimeout, where not 0, is how long to wait for a data plane's
+	// acknowledgement before being content with Accepted.
+	AckTimeout time.Duration
+}
+
+// Revision is one owned ReplicaSet.
+type Revision struct {
+	Name, Hash string
+	// Number is its revision annotation, 0 where there is none.
+	Number  int64
+	Created time.Time
+	// Spec is spec.replicas; the others are its status.
+	Spec, Replicas, Ready, Available int32
+	MinReadySeconds                  int32
+	// Lagging: its status is older than its spec.
+	Lagging bool
+	// Stale: what was read may be older than our last write to it.
+	Stale bool
+	// Deadline for scaling it down, nil where none is set.
+	Deadline *time.Time
+	// FilledFor is the D for which it once had all its pods, 0 if unknown.
+	FilledFor int32
+	// Failure is the message of its ReplicaFailure condition.
+	Failure *Failure
+}
+
+// Failure is a ReplicaSet's own complaint.
+type Failure struct{ Reason, Message string }
+
+// Slot is a role Service as seen.
+type Slot struct {
+	Service string
+	// Missing: there is no such Service. Stale: what was read may be older
+	// than our last write to it.
+	Missing, Stale bool
+	// Hash that its selector names, "" where it names none.
+	Hash string
+	// Owner is the rollout that its managed-by annotation names.
+	Owner string
+	// Ready counts the ready, not terminating endpoints whose pod belongs to
+	// Hash; Endpoints counts those of any pod.
+	Ready, Endpoints int32
+}
+
+// Orphan is an object that is no longer ours to keep, but still carries what
+// we wrote. A Service has no Kind and no State.
+type Orphan struct {
+	Object v1alpha1.ManagedObject
+	// Level and Canary as observed; Clean: nothing of ours is left on it.
+	Level  mesh.Level
+	Canary int32
+	Clean  bool
+}
+
+// Ref is a referenced object that is not as it must be.
+type Ref struct {
+	// Field of the spec that names it, Object such as "Service shop/web".
+	Field, Object string
+	// Problem, and what to do about it.
+	Problem string
+}
+
+// Pod of one of the revisions.
+type Pod struct {
+	Name, Hash  string
+	Created     time.Time
+	Terminating bool
+}
+
+// Fault is the last error of a hand.
+type Fault struct {
+	// Hand that met it: "rollout", "scale", "slots" or the name of a Kind.
+	Hand, Object string
+	Message      string
+	// User: only the user can mend it.
+	User bool
+	// Contended: a route object is being reverted by somebody else.
+	Contended string
+	Since     time.Time
+}
