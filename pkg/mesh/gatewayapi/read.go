@@ -1,0 +1,105 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gatewayapi
+
+import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// read says what an HTTPRoute carries, and whether its parents serve it.
+func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
+	weighted, err := pairs(obj, route, o)
+	if err != nil {
+		return mesh.State{}, err
+	}
+	state := mesh.State{}
+	state.Level, state.Waiting, state.Refused = acknowledged(obj)
+	for _, p := range weighted {
+		stable, canary := weightOf(p.stable), weightOf(p.canary)
+		state.Stable = max(state.Stable, kit.Weight(int32(stable), int32(p.sum), route.Total))
+		state.Canary = max(state.Canary, kit.Weight(int32(canary), int32(p.sum), route.Total))
+	}
+	_, managed := rules(obj, route)
+	for _, rule := range managed {
+		state.Managed = append(state.Managed, kit.String(rule, "name"))
+	}
+	slices.Sort(state.Managed)
+	return state, nil
+}
+
+// acknowledged reports whether every parent of the route has accepted this
+// generation of it. What other parents say does not count.
+func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, refused *mesh.Condition) {
+	refs := kit.Maps(kit.Spec(obj), "parentRefs")
+	if len(refs) == 0 {
+		return mesh.Accepted, &mesh.Condition{Parent: "any Gateway: spec.parentRefs is empty"}, nil
+	}
+	status, _ := obj.Object["status"].(map[string]any)
+	level = mesh.Acked
+	for _, ref := range refs {
+		accepted, message := answer(kit.Maps(status, "parents"), ref, obj)
+		parent := kit.String(ref, "name")
+		switch {
+		case message != "":
+			refused = first(refused, &mesh.Condition{Parent: parent, Message: message})
+			level = mesh.Accepted
+		case !accepted:
+			waiting = first(waiting, &mesh.Condition{Parent: parent})
+			level = mesh.Accepted
+		}
+	}
+	return level, waiting, refused
+}
+
+func first(a, b *mesh.Condition) *mesh.Condition {
+	if a != nil {
+		return a
+	}
+	return b
+}
+
+// answer looks for what the parent said of this generation: that it accepts
+// it, why it does not, or nothing yet.
+func answer(parents []map[string]any, ref map[string]any, obj *unstructured.Unstructured) (accepted bool, refusal string) {
+	for _, p := range parents {
+		said, _ := p["parentRef"].(map[string]any)
+		if said == nil || !sameParent(said, ref, obj.GetNamespace()) {
+			continue
+		}
+		for _, c := range kit.Maps(p, "conditions") {
+			if generation, _ := kit.Int(c, "observedGeneration"); generation < obj.GetGeneration() {
+				continue
+			}
+			kind, ok := kit.String(c, "type"), kit.String(c, "status") == "True"
+			switch {
+			case kind == "Accepted" && ok:
+				accepted = true
+			case (kind == "Accepted" || kind == "ResolvedRefs") && kit.String(c, "status") == "False":
+				refusal = kit.String(c, "reason") + ": " + kit.String(c, "message")
+			}
+		}
+	}
+	return accepted, refusal
+}
+
+// sameParent compares two parentRefs, with the defaults filled in.
+func sameParent(a, b map[string]any, namespace string) bool {
+	or := func(m map[string]any, field, value string) string {
+		if s := kit.String(m, field); s != "" {
+			return s
+		}
+		return value
+	}
+	port := func(m map[string]any) int64 { n, _ := kit.Int(m, "port"); return n }
+	return or(a, "group", "gateway.networking.k8s.io") == or(b, "group", "gateway.networking.k8s.io") &&
+		or(a, "kind", "Gateway") == or(b, "kind", "Gateway") &&
+		or(a, "namespace", namespace) == or(b, "namespace", namespace) &&
+		kit.String(a, "name") == kit.String(b, "name") &&
+		kit.String(a, "sectionName") == kit.String(b, "sectionName") && port(a) == port(b)
+}
