@@ -1,0 +1,112 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package validation
+
+import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
+	"k8s.io/apimachinery/pkg/util/validation/field"
+)
+
+// notBuilt is what can be written but is not built yet. It is refused, and
+// never ignored.
+type notBuilt struct {
+	path string
+	set  func(*v1alpha1.RolloutSpec) bool
+}
+
+var specNotBuilt = []notBuilt{
+	{"workloadRef", func(s *v1alpha1.RolloutSpec) bool { return s.WorkloadRef != nil }},
+	{"analysis", func(s *v1alpha1.RolloutSpec) bool { return s.Analysis != nil }},
+	{"rollbackWindow", func(s *v1alpha1.RolloutSpec) bool { return s.RollbackWindow != nil }},
+	{"strategy.blueGreen", func(s *v1alpha1.RolloutSpec) bool { return s.Strategy.BlueGreen != nil }},
+}
+
+var canaryNotBuilt = []struct {
+	path string
+	set  func(*v1alpha1.CanaryStrategy) bool
+}{
+	{"analysis", func(c *v1alpha1.CanaryStrategy) bool { return c.Analysis != nil }},
+	{"antiAffinity", func(c *v1alpha1.CanaryStrategy) bool { return c.AntiAffinity != nil }},
+	{"canaryMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.CanaryMetadata != nil }},
+	{"stableMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.StableMetadata != nil }},
+	{"scaleDownDelayRevisionLimit", func(c *v1alpha1.CanaryStrategy) bool { return c.ScaleDownDelayRevisionLimit != nil }},
+	{"dynamicStableScale", func(c *v1alpha1.CanaryStrategy) bool { return c.DynamicStableScale }},
+	{"pingPong", func(c *v1alpha1.CanaryStrategy) bool { return c.PingPong != nil }},
+	{"minPodsPerReplicaSet", func(c *v1alpha1.CanaryStrategy) bool { return c.MinPodsPerReplicaSet != nil }},
+	{"replicaProgressThreshold", func(c *v1alpha1.CanaryStrategy) bool { return c.ReplicaProgressThreshold != nil }},
+}
+
+var routingNotBuilt = []struct {
+	path string
+	set  func(*v1alpha1.RolloutTrafficRouting) bool
+}{
+	{"maxTrafficWeight", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.MaxTrafficWeight != nil }},
+	{"nginx", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Nginx != nil }},
+	{"alb", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.ALB != nil }},
+	{"smi", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.SMI != nil }},
+	{"ambassador", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Ambassador != nil }},
+	{"appMesh", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.AppMesh != nil }},
+	{"traefik", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Traefik != nil }},
+	{"apisix", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Apisix != nil }},
+	{"istio.destinationRule", func(t *v1alpha1.RolloutTrafficRouting) bool {
+		return t.Istio != nil && t.Istio.DestinationRule != nil
+	}},
+	{"istio.virtualService.tlsRoutes", func(t *v1alpha1.RolloutTrafficRouting) bool {
+		return anyVirtualService(t, func(v v1alpha1.IstioVirtualService) bool { return len(v.TLSRoutes) > 0 })
+	}},
+	{"istio.virtualService.tcpRoutes", func(t *v1alpha1.RolloutTrafficRouting) bool {
+		return anyVirtualService(t, func(v v1alpha1.IstioVirtualService) bool { return len(v.TCPRoutes) > 0 })
+	}},
+}
+
+func anyVirtualService(t *v1alpha1.RolloutTrafficRouting, is func(v1alpha1.IstioVirtualService) bool) bool {
+	if t.Istio == nil {
+		return false
+	}
+	return t.Istio.VirtualService != nil && is(*t.Istio.VirtualService) || slices.ContainsFunc(t.Istio.VirtualServices, is)
+}
+
+// gatewayKeys are the fields of the Gateway API block that are built.
+var gatewayKeys = map[string]bool{"httpRoute": true, "httpRoutes": true, "rules": true, "namespace": true}
+
+func unsupported(s *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
+	var errs field.ErrorList
+	refuse := func(at *field.Path) { errs = append(errs, field.Forbidden(at, "not supported")) }
+	for _, f := range specNotBuilt {
+		if f.set(s) {
+			refuse(path.Child(f.path))
+		}
+	}
+	c := s.Strategy.Canary
+	if c == nil {
+		return errs
+	}
+	path = path.Child("strategy", "canary")
+	for _, f := range canaryNotBuilt {
+		if f.set(c) {
+			refuse(path.Child(f.path))
+		}
+	}
+	for i, step := range c.Steps {
+		at := path.Child("steps").Index(i)
+		for name, set := range map[string]bool{"analysis": step.Analysis != nil, "experiment": step.Experiment != nil, "plugin": step.Plugin != nil} {
+			if set {
+				refuse(at.Child(name))
+			}
+		}
+	}
+	if t := c.TrafficRouting; t != nil {
+		path = path.Child("trafficRouting")
+		for _, f := range routingNotBuilt {
+			if f.set(t) {
+				refuse(path.Child(f.path))
+			}
+		}
+		errs = append(errs, unsupportedGateway(t, path)...)
+	}
+	return errs
+}

@@ -1,0 +1,176 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
+	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/utils/clock"
+)
+
+// Observer makes snapshots.
+type Observer struct {
+	Caches   *Caches
+	Kinds    []mesh.Kind
+	Routers  map[string]mesh.Router
+	Faults   *Faults
+	Clock    clock.PassiveClock
+	Settings plan.Settings
+	// Pods lists the pods of a rollout, live.
+	Pods func(ctx context.Context, ro *v1alpha1.Rollout) ([]plan.Pod, error)
+}
+
+// Snapshot of a rollout. found is false where it does not exist, or is being
+// deleted. The error is loop.ErrStale while nothing can be decided.
+func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.Snapshot, found bool, err error) {
+	ro, found, stale := o.Caches.Rollouts.Get(key)
+	if !found || ro.DeletionTimestamp != nil {
+		return s, false, nil
+	}
+	if stale {
+		return s, true, loop.ErrStale
+	}
+	s = plan.Snapshot{
+		Now:      o.Clock.Now(),
+		Settings: o.Settings,
+		Rollout:  ro,
+		Template: replicaset.TemplateHash(&ro.Spec.Template, ro.Status.CollisionCount),
+		StepHash: stepHash(ro),
+		Faults:   o.Faults.Of(key),
+	}
+	for _, problem := range validation.Validate(ro, o.features(ro)) {
+		s.Invalid = append(s.Invalid, problem.Error())
+	}
+	s.Revisions = o.revisions(ro)
+	o.slots(&s)
+	o.traffic(ctx, &s)
+	o.orphans(ctx, &s)
+	if o.Pods != nil && plan.RestartDue(ro, s.Now) {
+		if s.Pods, err = o.Pods(ctx, ro); err != nil {
+			return s, true, err
+		}
+	}
+	return s, true, nil
+}
+
+func stepHash(ro *v1alpha1.Rollout) string {
+	if ro.Spec.Strategy.Canary == nil {
+		return ""
+	}
+	return replicaset.StepsHash(ro.Spec.Strategy.Canary.Steps)
+}
+
+// features of the Kinds that a rollout uses.
+func (o *Observer) features(ro *v1alpha1.Rollout) map[string]mesh.Features {
+	features := map[string]mesh.Features{}
+	for _, kind := range o.Kinds {
+		if _, used, _ := Configured(ro, kind); used {
+			features[kind.Name] = kind.Features
+		}
+	}
+	return features
+}
+
+// traffic observes every Kind that the rollout uses.
+func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot) {
+	goal := plan.Goal(s.Rollout)
+	for _, kind := range o.Kinds {
+		objects, used, err := Configured(s.Rollout, kind)
+		if err != nil {
+			s.Invalid = append(s.Invalid, err.Error())
+			used = true
+		}
+		if !used {
+			continue
+		}
+		goal.Objects = objects
+		seen := mesh.Observed{Kind: kind.Name, Best: kind.Best}
+		if err == nil {
+			seen = o.observe(ctx, kind, goal, s)
+		}
+		s.Traffic = append(s.Traffic, seen)
+	}
+}
+
+// observe one Kind, and name what is missing or cannot carry the route.
+func (o *Observer) observe(ctx context.Context, kind mesh.Kind, goal mesh.Route, s *plan.Snapshot) mesh.Observed {
+	field := "spec.strategy.canary.trafficRouting." + kind.Name
+	for _, object := range goal.Objects {
+		if o.Caches.Routes(object.Resource) == nil {
+			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: object.String(), Problem: "cannot be read: " + object.Resource.String() + " is not served by this cluster; install its CustomResourceDefinition"})
+			return unknown(kind, goal)
+		}
+	}
+	seen, err := o.Routers[kind.Name].Observe(ctx, goal)
+	if err != nil {
+		return unknown(kind, goal)
+	}
+	for _, state := range seen.Objects {
+		switch {
+		case state.Missing:
+			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: state.Object.String(), Problem: "does not exist; create it"})
+		case state.Fault != "":
+			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: state.Object.String(), Problem: "cannot carry the route: " + state.Fault})
+		}
+	}
+	return seen
+}
+
+// unknown keeps the names of the objects, so that they stay in the inventory.
+func unknown(kind mesh.Kind, goal mesh.Route) mesh.Observed {
+	seen := mesh.Observed{Kind: kind.Name, Best: kind.Best}
+	for _, object := range goal.Objects {
+		seen.Objects = append(seen.Objects, mesh.State{Object: object})
+	}
+	return seen
+}
+
+// orphans are what the inventory lists and the spec no longer names.
+func (o *Observer) orphans(ctx context.Context, s *plan.Snapshot) {
+	for _, m := range s.Rollout.Status.Managed {
+		if m.Router == "" {
+			if slices.Contains(serviceNames(s.Rollout), m.Name) {
+				continue
+			}
+			s.Orphans = append(s.Orphans, o.orphanService(s.Rollout, m))
+			continue
+		}
+		named := func(t mesh.Observed) bool {
+			return slices.ContainsFunc(t.Objects, func(st mesh.State) bool { return routeKey(st.Object) == routeKey(ObjectOf(m)) })
+		}
+		if !slices.ContainsFunc(s.Traffic, named) {
+			s.Orphans = append(s.Orphans, o.orphanRoute(ctx, s.Rollout, m))
+		}
+	}
+}
+
+func (o *Observer) orphanService(ro *v1alpha1.Rollout, m v1alpha1.ManagedObject) plan.Orphan {
+	service, found, stale := o.Caches.Services.Get(cache.NewObjectName(m.Namespace, m.Name))
+	return plan.Orphan{Object: m, Clean: !stale && (!found || Manager(service) != ro.Name)}
+}
+
+func (o *Observer) orphanRoute(ctx context.Context, ro *v1alpha1.Rollout, m v1alpha1.ManagedObject) plan.Orphan {
+	orphan := plan.Orphan{Object: m}
+	router := o.Routers[m.Router]
+	if router == nil || o.Caches.Routes(ObjectOf(m).Resource) == nil {
+		return orphan
+	}
+	seen, err := router.Observe(ctx, RemovalOf(ro, m, plan.Total(ro)))
+	if err != nil {
+		return orphan
+	}
+	state := seen.Objects[0]
+	orphan.Level, orphan.Canary = state.Level, state.Canary
+	orphan.Clean = state.Missing || state.Matches || state.Fault != ""
+	return orphan
+}

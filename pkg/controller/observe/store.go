@@ -1,0 +1,74 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package observe
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
+
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Store is how routers reach the route objects: through the caches.
+type Store struct {
+	Caches *Caches
+	Client dynamic.Interface
+}
+
+// Get implements mesh.Store.
+func (s Store) Get(_ context.Context, o mesh.Object) (*unstructured.Unstructured, error) {
+	routes := s.Caches.Routes(o.Resource)
+	if routes == nil {
+		return nil, fmt.Errorf("%s is not served", o.Resource)
+	}
+	obj, found, stale := routes.Fresh.Get(cache.NewObjectName(o.Namespace, o.Name))
+	switch {
+	case stale:
+		return nil, mesh.ErrStale
+	case !found:
+		return nil, apierrors.NewNotFound(o.Resource, o.Name)
+	default:
+		return obj, nil
+	}
+}
+
+// Patch implements mesh.Store.
+func (s Store) Patch(ctx context.Context, o mesh.Object, patch []byte) (*unstructured.Unstructured, error) {
+	routes := s.Caches.Routes(o.Resource)
+	if routes == nil {
+		return nil, fmt.Errorf("%s is not served", o.Resource)
+	}
+	var answer *unstructured.Unstructured
+	err := routes.Fresh.Write(ctx, cache.NewObjectName(o.Namespace, o.Name), func(ctx context.Context) (_ *unstructured.Unstructured, err error) {
+		answer, err = s.Client.Resource(routes.Resource).Namespace(o.Namespace).
+			Patch(ctx, o.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
+		return answer, err
+	})
+	return answer, err
+}
+
+// Heal reads the objects again whose last write has an unknown outcome.
+func (s Store) Heal(ctx context.Context, objects []mesh.Object) error {
+	for _, o := range objects {
+		routes := s.Caches.Routes(o.Resource)
+		if routes == nil {
+			continue
+		}
+		err := routes.Fresh.Heal(ctx, cache.NewObjectName(o.Namespace, o.Name), func(ctx context.Context) (*unstructured.Unstructured, error) {
+			return s.Client.Resource(routes.Resource).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
