@@ -25,14 +25,24 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.ALBTrafficRoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AmbassadorTrafficRouting"):
 		return &rolloutsv1alpha1.AmbassadorTrafficRoutingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRun"):
+		return &rolloutsv1alpha1.AnalysisRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRunArgument"):
 		return &rolloutsv1alpha1.AnalysisRunArgumentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRunMetadata"):
 		return &rolloutsv1alpha1.AnalysisRunMetadataApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRunSpec"):
+		return &rolloutsv1alpha1.AnalysisRunSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRunStatus"):
+		return &rolloutsv1alpha1.AnalysisRunStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisRunStrategy"):
 		return &rolloutsv1alpha1.AnalysisRunStrategyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisTemplate"):
+		return &rolloutsv1alpha1.AnalysisTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisTemplateRef"):
 		return &rolloutsv1alpha1.AnalysisTemplateRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("AnalysisTemplateSpec"):
+		return &rolloutsv1alpha1.AnalysisTemplateSpecApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AntiAffinity"):
 		return &rolloutsv1alpha1.AntiAffinityApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ApisixRoute"):
@@ -47,10 +57,16 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.AppMeshVirtualNodeReferenceApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AppMeshVirtualService"):
 		return &rolloutsv1alpha1.AppMeshVirtualServiceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Argument"):
+		return &rolloutsv1alpha1.ArgumentApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ArgumentValueFrom"):
 		return &rolloutsv1alpha1.ArgumentValueFromApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Authentication"):
+		return &rolloutsv1alpha1.AuthenticationApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("AwsResourceRef"):
 		return &rolloutsv1alpha1.AwsResourceRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("BasicAuthConfig"):
+		return &rolloutsv1alpha1.BasicAuthConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BlockedOn"):
 		return &rolloutsv1alpha1.BlockedOnApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("BlueGreenStatus"):
@@ -63,30 +79,82 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.CanaryStepApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("CanaryStrategy"):
 		return &rolloutsv1alpha1.CanaryStrategyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudWatchMetric"):
+		return &rolloutsv1alpha1.CloudWatchMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudWatchMetricDataQuery"):
+		return &rolloutsv1alpha1.CloudWatchMetricDataQueryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudWatchMetricStat"):
+		return &rolloutsv1alpha1.CloudWatchMetricStatApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudWatchMetricStatMetric"):
+		return &rolloutsv1alpha1.CloudWatchMetricStatMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("CloudWatchMetricStatMetricDimension"):
+		return &rolloutsv1alpha1.CloudWatchMetricStatMetricDimensionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ClusterAnalysisTemplate"):
+		return &rolloutsv1alpha1.ClusterAnalysisTemplateApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DatadogMetric"):
+		return &rolloutsv1alpha1.DatadogMetricApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DryRun"):
 		return &rolloutsv1alpha1.DryRunApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Experiment"):
+		return &rolloutsv1alpha1.ExperimentApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExperimentAnalysisRunStatus"):
+		return &rolloutsv1alpha1.ExperimentAnalysisRunStatusApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExperimentAnalysisTemplateRef"):
+		return &rolloutsv1alpha1.ExperimentAnalysisTemplateRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExperimentCondition"):
+		return &rolloutsv1alpha1.ExperimentConditionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExperimentSpec"):
+		return &rolloutsv1alpha1.ExperimentSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ExperimentStatus"):
+		return &rolloutsv1alpha1.ExperimentStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("FieldRef"):
 		return &rolloutsv1alpha1.FieldRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayAPIRoute"):
 		return &rolloutsv1alpha1.GatewayAPIRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("GatewayAPITrafficRouting"):
 		return &rolloutsv1alpha1.GatewayAPITrafficRoutingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("GraphiteMetric"):
+		return &rolloutsv1alpha1.GraphiteMetricApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("HeaderRoutingMatch"):
 		return &rolloutsv1alpha1.HeaderRoutingMatchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("InfluxdbMetric"):
+		return &rolloutsv1alpha1.InfluxdbMetricApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IstioDestinationRule"):
 		return &rolloutsv1alpha1.IstioDestinationRuleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IstioTrafficRouting"):
 		return &rolloutsv1alpha1.IstioTrafficRoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("IstioVirtualService"):
 		return &rolloutsv1alpha1.IstioVirtualServiceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobMetadata"):
+		return &rolloutsv1alpha1.JobMetadataApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("JobMetric"):
+		return &rolloutsv1alpha1.JobMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KayentaMetric"):
+		return &rolloutsv1alpha1.KayentaMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KayentaScope"):
+		return &rolloutsv1alpha1.KayentaScopeApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("KayentaThreshold"):
+		return &rolloutsv1alpha1.KayentaThresholdApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ManagedObject"):
 		return &rolloutsv1alpha1.ManagedObjectApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ManagedRoute"):
 		return &rolloutsv1alpha1.ManagedRouteApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Measurement"):
+		return &rolloutsv1alpha1.MeasurementApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("MeasurementRetention"):
 		return &rolloutsv1alpha1.MeasurementRetentionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Metric"):
+		return &rolloutsv1alpha1.MetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetricProvider"):
+		return &rolloutsv1alpha1.MetricProviderApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("MetricResult"):
+		return &rolloutsv1alpha1.MetricResultApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("NewRelicMetric"):
+		return &rolloutsv1alpha1.NewRelicMetricApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("NginxTrafficRouting"):
 		return &rolloutsv1alpha1.NginxTrafficRoutingApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("OAuth2Config"):
+		return &rolloutsv1alpha1.OAuth2ConfigApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ObjectRef"):
 		return &rolloutsv1alpha1.ObjectRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PauseCondition"):
@@ -99,6 +167,10 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.PodTemplateMetadataApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("PreferredDuringSchedulingIgnoredDuringExecution"):
 		return &rolloutsv1alpha1.PreferredDuringSchedulingIgnoredDuringExecutionApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PrometheusMetric"):
+		return &rolloutsv1alpha1.PrometheusMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("PrometheusRangeQueryArgs"):
+		return &rolloutsv1alpha1.PrometheusRangeQueryArgsApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ReplicaProgressThreshold"):
 		return &rolloutsv1alpha1.ReplicaProgressThresholdApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RollbackWindowSpec"):
@@ -133,12 +205,24 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.RolloutTrafficRoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("RouteMatch"):
 		return &rolloutsv1alpha1.RouteMatchApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("RunSummary"):
+		return &rolloutsv1alpha1.RunSummaryApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ScopeDetail"):
+		return &rolloutsv1alpha1.ScopeDetailApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretKeyRef"):
+		return &rolloutsv1alpha1.SecretKeyRefApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SecretRef"):
+		return &rolloutsv1alpha1.SecretRefApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SetCanaryScale"):
 		return &rolloutsv1alpha1.SetCanaryScaleApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SetHeaderRoute"):
 		return &rolloutsv1alpha1.SetHeaderRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SetMirrorRoute"):
 		return &rolloutsv1alpha1.SetMirrorRouteApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("Sigv4Config"):
+		return &rolloutsv1alpha1.Sigv4ConfigApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("SkyWalkingMetric"):
+		return &rolloutsv1alpha1.SkyWalkingMetricApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("SMITrafficRouting"):
 		return &rolloutsv1alpha1.SMITrafficRoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("StepPluginStatus"):
@@ -151,12 +235,26 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.TCPRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TemplateService"):
 		return &rolloutsv1alpha1.TemplateServiceApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TemplateSpec"):
+		return &rolloutsv1alpha1.TemplateSpecApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TemplateStatus"):
+		return &rolloutsv1alpha1.TemplateStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TLSRoute"):
 		return &rolloutsv1alpha1.TLSRouteApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TraefikTrafficRouting"):
 		return &rolloutsv1alpha1.TraefikTrafficRoutingApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("TrafficWeights"):
 		return &rolloutsv1alpha1.TrafficWeightsApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("TTLStrategy"):
+		return &rolloutsv1alpha1.TTLStrategyApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("ValueFrom"):
+		return &rolloutsv1alpha1.ValueFromApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WavefrontMetric"):
+		return &rolloutsv1alpha1.WavefrontMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebMetric"):
+		return &rolloutsv1alpha1.WebMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("WebMetricHeader"):
+		return &rolloutsv1alpha1.WebMetricHeaderApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("WeightDestination"):
 		return &rolloutsv1alpha1.WeightDestinationApplyConfiguration{}
 

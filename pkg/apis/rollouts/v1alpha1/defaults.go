@@ -5,6 +5,7 @@ package v1alpha1
 
 import (
 	"fmt"
+	"math"
 	"strconv"
 	"strings"
 	"time"
@@ -68,21 +69,30 @@ func bound(v *intstr.IntOrString, desired int32, up bool) (int32, error) {
 	default:
 		text = v.StrVal
 	}
-	percent, err := strconv.Atoi(strings.TrimSuffix(text, "%"))
+	percent, err := strconv.ParseInt(strings.TrimSuffix(text, "%"), 10, 32)
 	if err != nil {
 		return 0, fmt.Errorf("%q is neither a number nor a percentage", text)
 	}
-	product := int64(percent) * int64(desired)
+	product := percent * int64(desired)
 	if up {
 		product += 99
 	}
-	return int32(product / 100), nil
+	return int32(min(product/100, math.MaxInt32)), nil
 }
 
 // ParseBound checks a maxSurge or maxUnavailable, and resolves it for
 // desired pods.
 func ParseBound(v *intstr.IntOrString, desired int32, up bool) (int32, error) {
 	return bound(v, desired, up)
+}
+
+// TotalWeight is W, the sum of the weights of both sides.
+func (s *RolloutSpec) TotalWeight() int32 {
+	c := s.Strategy.Canary
+	if c == nil || c.TrafficRouting == nil {
+		return DefaultTotalWeight
+	}
+	return orDefault(c.TrafficRouting.MaxTrafficWeight, DefaultTotalWeight)
 }
 
 // ScaleDownDelay is how long an old revision keeps its pods once it carries

@@ -55,7 +55,7 @@ type RolloutSpec struct {
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 	// Template of the pods. Empty where WorkloadRef is set.
 	// +optional
-	Template corev1.PodTemplateSpec `json:"template,omitempty"`
+	Template corev1.PodTemplateSpec `json:"template,omitzero"`
 	// WorkloadRef names an object whose pod template is used instead.
 	// +optional
 	WorkloadRef *ObjectRef `json:"workloadRef,omitempty"`

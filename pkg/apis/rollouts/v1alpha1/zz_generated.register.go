@@ -49,6 +49,14 @@ func init() {
 // Adds the list of known types to Scheme.
 func addKnownTypes(scheme *runtime.Scheme) error {
 	scheme.AddKnownTypes(SchemeGroupVersion,
+		&AnalysisRun{},
+		&AnalysisRunList{},
+		&AnalysisTemplate{},
+		&AnalysisTemplateList{},
+		&ClusterAnalysisTemplate{},
+		&ClusterAnalysisTemplateList{},
+		&Experiment{},
+		&ExperimentList{},
 		&Rollout{},
 		&RolloutList{},
 	)

@@ -40,6 +40,14 @@ func (f *genericInformer) Lister() cache.GenericLister {
 func (f *sharedInformerFactory) ForResource(resource schema.GroupVersionResource) (GenericInformer, error) {
 	switch resource {
 	// Group=argoproj.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithResource("analysisruns"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Argoproj().V1alpha1().AnalysisRuns().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("analysistemplates"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Argoproj().V1alpha1().AnalysisTemplates().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("clusteranalysistemplates"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Argoproj().V1alpha1().ClusterAnalysisTemplates().Informer()}, nil
+	case v1alpha1.SchemeGroupVersion.WithResource("experiments"):
+		return &genericInformer{resource: resource.GroupResource(), informer: f.Argoproj().V1alpha1().Experiments().Informer()}, nil
 	case v1alpha1.SchemeGroupVersion.WithResource("rollouts"):
 		return &genericInformer{resource: resource.GroupResource(), informer: f.Argoproj().V1alpha1().Rollouts().Informer()}, nil
 

@@ -5,6 +5,34 @@
 
 package v1alpha1
 
+// AnalysisRunListerExpansion allows custom methods to be added to
+// AnalysisRunLister.
+type AnalysisRunListerExpansion interface{}
+
+// AnalysisRunNamespaceListerExpansion allows custom methods to be added to
+// AnalysisRunNamespaceLister.
+type AnalysisRunNamespaceListerExpansion interface{}
+
+// AnalysisTemplateListerExpansion allows custom methods to be added to
+// AnalysisTemplateLister.
+type AnalysisTemplateListerExpansion interface{}
+
+// AnalysisTemplateNamespaceListerExpansion allows custom methods to be added to
+// AnalysisTemplateNamespaceLister.
+type AnalysisTemplateNamespaceListerExpansion interface{}
+
+// ClusterAnalysisTemplateListerExpansion allows custom methods to be added to
+// ClusterAnalysisTemplateLister.
+type ClusterAnalysisTemplateListerExpansion interface{}
+
+// ExperimentListerExpansion allows custom methods to be added to
+// ExperimentLister.
+type ExperimentListerExpansion interface{}
+
+// ExperimentNamespaceListerExpansion allows custom methods to be added to
+// ExperimentNamespaceLister.
+type ExperimentNamespaceListerExpansion interface{}
+
 // RolloutListerExpansion allows custom methods to be added to
 // RolloutLister.
 type RolloutListerExpansion interface{}

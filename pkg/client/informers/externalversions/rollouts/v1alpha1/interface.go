@@ -11,6 +11,14 @@ import (
 
 // Interface provides access to all the informers in this group version.
 type Interface interface {
+	// AnalysisRuns returns a AnalysisRunInformer.
+	AnalysisRuns() TypedAnalysisRunInformer
+	// AnalysisTemplates returns a AnalysisTemplateInformer.
+	AnalysisTemplates() TypedAnalysisTemplateInformer
+	// ClusterAnalysisTemplates returns a ClusterAnalysisTemplateInformer.
+	ClusterAnalysisTemplates() TypedClusterAnalysisTemplateInformer
+	// Experiments returns a ExperimentInformer.
+	Experiments() TypedExperimentInformer
 	// Rollouts returns a RolloutInformer.
 	Rollouts() TypedRolloutInformer
 }
@@ -24,6 +32,26 @@ type version struct {
 // New returns a new Interface.
 func New(f internalinterfaces.SharedInformerFactory, namespace string, tweakListOptions internalinterfaces.TweakListOptionsFunc) Interface {
 	return &version{factory: f, namespace: namespace, tweakListOptions: tweakListOptions}
+}
+
+// AnalysisRuns returns a TypedAnalysisRunInformer.
+func (v *version) AnalysisRuns() TypedAnalysisRunInformer {
+	return &analysisRunInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// AnalysisTemplates returns a TypedAnalysisTemplateInformer.
+func (v *version) AnalysisTemplates() TypedAnalysisTemplateInformer {
+	return &analysisTemplateInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
+}
+
+// ClusterAnalysisTemplates returns a TypedClusterAnalysisTemplateInformer.
+func (v *version) ClusterAnalysisTemplates() TypedClusterAnalysisTemplateInformer {
+	return &clusterAnalysisTemplateInformer{factory: v.factory, tweakListOptions: v.tweakListOptions}
+}
+
+// Experiments returns a TypedExperimentInformer.
+func (v *version) Experiments() TypedExperimentInformer {
+	return &experimentInformer{factory: v.factory, namespace: v.namespace, tweakListOptions: v.tweakListOptions}
 }
 
 // Rollouts returns a TypedRolloutInformer.

@@ -5,4 +5,12 @@
 
 package v1alpha1
 
+type AnalysisRunExpansion interface{}
+
+type AnalysisTemplateExpansion interface{}
+
+type ClusterAnalysisTemplateExpansion interface{}
+
+type ExperimentExpansion interface{}
+
 type RolloutExpansion interface{}

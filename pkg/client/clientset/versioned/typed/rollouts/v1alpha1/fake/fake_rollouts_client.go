@@ -15,6 +15,22 @@ type FakeArgoprojV1alpha1 struct {
 	*testing.Fake
 }
 
+func (c *FakeArgoprojV1alpha1) AnalysisRuns(namespace string) v1alpha1.AnalysisRunInterface {
+	return newFakeAnalysisRuns(c, namespace)
+}
+
+func (c *FakeArgoprojV1alpha1) AnalysisTemplates(namespace string) v1alpha1.AnalysisTemplateInterface {
+	return newFakeAnalysisTemplates(c, namespace)
+}
+
+func (c *FakeArgoprojV1alpha1) ClusterAnalysisTemplates() v1alpha1.ClusterAnalysisTemplateInterface {
+	return newFakeClusterAnalysisTemplates(c)
+}
+
+func (c *FakeArgoprojV1alpha1) Experiments(namespace string) v1alpha1.ExperimentInterface {
+	return newFakeExperiments(c, namespace)
+}
+
 func (c *FakeArgoprojV1alpha1) Rollouts(namespace string) v1alpha1.RolloutInterface {
 	return newFakeRollouts(c, namespace)
 }
