@@ -6,6 +6,7 @@ package observe
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
@@ -64,4 +65,12 @@ func RemovalOf(ro *v1alpha1.Rollout, m v1alpha1.ManagedObject, total int32) mesh
 	}
 	r.Rollout.Namespace, r.Rollout.Name = ro.Namespace, ro.Name
 	return r
+}
+
+// Listed reports whether an object is in the inventory. No hand touches one
+// that is not: the inventory is written first.
+func Listed(ro *v1alpha1.Rollout, m v1alpha1.ManagedObject) bool {
+	return slices.ContainsFunc(ro.Status.Managed, func(l v1alpha1.ManagedObject) bool {
+		return l.Router == m.Router && l.Resource == m.Resource && l.Group == m.Group && l.Namespace == m.Namespace && l.Name == m.Name
+	})
 }

@@ -48,6 +48,11 @@ func allow(v *view, t target) orders {
 	if !v.mayAdvance() {
 		v.blockOnReference(&o)
 	}
+	for _, f := range v.Faults {
+		if f.Contended != "" && !v.seen.matches {
+			o.block(GateContended, f.Object, "reverted by "+f.Contended, "the weights of the step")
+		}
+	}
 	v.allowRoute(t, &o)
 	v.allowSlots(t, &o)
 	v.allowSizes(t, &o)

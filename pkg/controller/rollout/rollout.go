@@ -1,0 +1,104 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package rollout is the hand that writes status, makes and deletes
+// ReplicaSets, and numbers revisions.
+package rollout
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+)
+
+// Name of the loop.
+const Name = "rollout"
+
+// holdFor is how long a status that differs by counters alone may wait for a
+// difference that matters.
+const holdFor = 500 * time.Millisecond
+
+// Hand of the rollout loop.
+type Hand struct {
+	*observe.Desk
+	Kube     kubernetes.Interface
+	Rollouts clientset.Interface
+
+	mu sync.Mutex
+	// held since when a status write waits.
+	held map[cache.ObjectName]time.Time
+}
+
+// New makes the hand.
+func New(desk *observe.Desk, kube kubernetes.Interface, rollouts clientset.Interface) *Hand {
+	return &Hand{Desk: desk, Kube: kube, Rollouts: rollouts, held: map[cache.ObjectName]time.Time{}}
+}
+
+// Sync makes the ReplicaSets and the status of one rollout what the plan says.
+func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	if err := h.heal(ctx, key); err != nil {
+		return 0, err
+	}
+	s, p, found, err := h.Plan(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		h.forget(key)
+		return 0, nil
+	}
+	err = h.sets(ctx, s, p)
+	h.Report(key, Name, err)
+	if err != nil {
+		return 0, err
+	}
+	again, err := h.number(ctx, s, p)
+	if err != nil || again {
+		return 0, err
+	}
+	wait, err := h.status(ctx, key, s, p)
+	if err != nil {
+		return 0, err
+	}
+	return soonest(wait, p.After), nil
+}
+
+func (h *Hand) forget(key cache.ObjectName) {
+	h.Faults.Forget(key)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.held, key)
+}
+
+// soonest of two waits, where 0 is for ever.
+func soonest(a, b time.Duration) time.Duration {
+	if a == 0 || b > 0 && b < a {
+		return b
+	}
+	return a
+}
+
+// sets creates the revision that is wanted, numbers it, and deletes those
+// beyond the history limit.
+func (h *Hand) sets(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
+	if p.Create != "" {
+		if err := h.create(ctx, s, p); err != nil {
+			return err
+		}
+	} else if err := h.renumber(ctx, s, p); err != nil {
+		return err
+	}
+	for _, name := range p.Delete {
+		if err := h.delete(ctx, s, name); err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,113 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package rollout
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+// number writes the revision of a Rollout into its annotation. again reports
+// that it did: one sync writes an object once.
+func (h *Hand) number(ctx context.Context, s plan.Snapshot, p plan.Plan) (again bool, err error) {
+	number := strconv.FormatInt(p.Number, 10)
+	if p.Create == "" && len(s.Revisions) == 0 || s.Rollout.Annotations[v1alpha1.RevisionAnnotation] == number {
+		return false, nil
+	}
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
+		"resourceVersion": s.Rollout.ResourceVersion,
+		"annotations":     map[string]any{v1alpha1.RevisionAnnotation: number},
+	}})
+	if err != nil {
+		return false, err
+	}
+	if err := h.patch(ctx, s.Rollout, patch); err != nil {
+		return false, fmt.Errorf("number the Rollout: %w", err)
+	}
+	h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventRolloutUpdated, Message: "Rollout updated to revision " + number})
+	return true, nil
+}
+
+// status is the only place that writes it. Nothing is written where nothing
+// has changed; a write names the version that it was decided on, so that a
+// client's write in between wins, and the decision is made anew.
+func (h *Hand) status(ctx context.Context, key cache.ObjectName, s plan.Snapshot, p plan.Plan) (wait time.Duration, err error) {
+	if equality.Semantic.DeepEqual(s.Rollout.Status, p.Status) {
+		h.hold(key, false)
+		return 0, nil
+	}
+	if wait := h.hold(key, p.Hold); wait > 0 {
+		return wait, nil
+	}
+	patch, err := statusPatch(s.Rollout, p.Status)
+	if err != nil {
+		return 0, err
+	}
+	if err := h.patch(ctx, s.Rollout, patch, "status"); err != nil {
+		return 0, fmt.Errorf("write status: %w", err)
+	}
+	klog.FromContext(ctx).V(2).Info("Status written", "rule", p.Rule, "phase", p.Status.Phase, "step", p.Status.CurrentStepIndex, "blockedOn", p.Status.BlockedOn)
+	h.Tell(s.Rollout, p.Events...)
+	return 0, nil
+}
+
+// hold says how long a status that may wait still does, 0 for write it now.
+func (h *Hand) hold(key cache.ObjectName, may bool) time.Duration {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if !may {
+		delete(h.held, key)
+		return 0
+	}
+	since, ok := h.held[key]
+	if !ok {
+		since = h.Clock.Now()
+		h.held[key] = since
+	}
+	if left := since.Add(holdFor).Sub(h.Clock.Now()); left > 0 {
+		return left
+	}
+	delete(h.held, key)
+	return 0
+}
+
+func statusPatch(ro *v1alpha1.Rollout, status v1alpha1.RolloutStatus) ([]byte, error) {
+	before, err := json.Marshal(map[string]any{"status": ro.Status})
+	if err != nil {
+		return nil, err
+	}
+	after, err := json.Marshal(map[string]any{"status": status, "metadata": map[string]any{"resourceVersion": ro.ResourceVersion}})
+	if err != nil {
+		return nil, err
+	}
+	return jsonpatch.CreateMergePatch(before, after)
+}
+
+// patch sends a merge patch, and wakes the other hands with the answer in
+// place.
+func (h *Hand) patch(ctx context.Context, ro *v1alpha1.Rollout, patch []byte, subresources ...string) error {
+	key := cache.MetaObjectToName(ro)
+	err := h.Caches.Rollouts.Write(ctx, key, func(ctx context.Context) (*v1alpha1.Rollout, error) {
+		return h.Rollouts.ArgoprojV1alpha1().Rollouts(ro.Namespace).
+			Patch(ctx, ro.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager}, subresources...)
+	})
+	if err == nil {
+		h.Wake(key)
+	}
+	return err
+}

@@ -1,0 +1,144 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package slots is the hand that writes the selectors of the role Services.
+package slots
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+// Name of the loop.
+const Name = "slots"
+
+// Hand of the slots loop.
+type Hand struct {
+	*observe.Desk
+	Kube kubernetes.Interface
+	// Again enqueues a rollout on this loop.
+	Again func(cache.ObjectName)
+}
+
+// Sync re-points the Services of one rollout, and gives back those of one that
+// is gone.
+func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	s, p, found, err := h.Plan(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		return 0, h.leave(ctx, key)
+	}
+	if err := h.heal(ctx, s); err != nil {
+		return 0, err
+	}
+	if len(p.Slots) > 0 || releases(p) {
+		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error { return h.write(ctx, s, p) })
+	}
+	h.Report(key, Name, err)
+	return p.After, err
+}
+
+func releases(p plan.Plan) bool {
+	for _, m := range p.Release {
+		if m.Router == "" {
+			return true
+		}
+	}
+	return false
+}
+
+func (h *Hand) heal(ctx context.Context, s plan.Snapshot) error {
+	for _, slot := range s.Slots {
+		key := cache.NewObjectName(s.Rollout.Namespace, slot.Service)
+		err := h.Caches.Services.Heal(ctx, key, func(ctx context.Context) (*corev1.Service, error) {
+			return h.Kube.CoreV1().Services(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (h *Hand) write(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
+	var errs []error
+	for role, hash := range p.Slots {
+		slot := s.Slots[role]
+		if !observe.Listed(s.Rollout, plan.ManagedService(s.Rollout.Namespace, slot.Service)) {
+			continue // the inventory comes first
+		}
+		err := h.point(ctx, cache.NewObjectName(s.Rollout.Namespace, slot.Service), s.Rollout.Name, hash)
+		if err == nil && slot.Hash != hash {
+			klog.FromContext(ctx).Info("Service re-pointed", "service", slot.Service, "role", role, "from", slot.Hash, "to", hash)
+			h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventSwitchService, Message: fmt.Sprintf("Switched selector for service '%s' from '%s' to '%s'", slot.Service, slot.Hash, hash)})
+		}
+		errs = append(errs, err)
+	}
+	for _, m := range p.Release {
+		if m.Router == "" {
+			errs = append(errs, h.point(ctx, cache.NewObjectName(m.Namespace, m.Name), "", ""))
+		}
+	}
+	h.Wake(cache.MetaObjectToName(s.Rollout))
+	return errors.Join(errs...)
+}
+
+// leave gives back the Services of a rollout that is gone.
+func (h *Hand) leave(ctx context.Context, rollout cache.ObjectName) error {
+	var errs []error
+	for _, service := range h.Caches.ServicesLeftBy(rollout) {
+		errs = append(errs, h.point(ctx, cache.MetaObjectToName(service), "", ""))
+	}
+	return errors.Join(errs...)
+}
+
+// point makes a Service select one revision for a rollout; with neither, it is
+// as its owner wrote it.
+func (h *Hand) point(ctx context.Context, key cache.ObjectName, rollout, hash string) error {
+	service, found, stale := h.Caches.Services.Get(key)
+	if !found || stale {
+		return nil
+	}
+	patch, err := json.Marshal(map[string]any{
+		"metadata": map[string]any{
+			"resourceVersion": service.ResourceVersion,
+			"annotations":     map[string]any{v1alpha1.ManagedByAnnotation: orNull(rollout)},
+		},
+		"spec": map[string]any{"selector": map[string]any{replicaset.HashLabel: orNull(hash)}},
+	})
+	if err != nil {
+		return err
+	}
+	err = h.Caches.Services.Write(ctx, key, func(ctx context.Context) (*corev1.Service, error) {
+		return h.Kube.CoreV1().Services(key.Namespace).Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
+	})
+	if err != nil {
+		return fmt.Errorf("point Service %s at %q: %w", key.Name, hash, err)
+	}
+	return nil
+}
+
+func orNull(s string) any {
+	if s == "" {
+		return nil
+	}
+	return s
+}

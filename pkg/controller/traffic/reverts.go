@@ -1,0 +1,124 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package traffic
+
+import (
+	"fmt"
+	"reflect"
+	"sync"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+
+	"k8s.io/client-go/tools/cache"
+)
+
+// Repairs of what somebody else reverts are spaced: at once, then firstSpace,
+// doubling up to lastSpace. What takes weight off the canary is never spaced
+// by more than firstSpace.
+const (
+	firstSpace = 10 * time.Second
+	lastSpace  = 5 * time.Minute
+	// contended: so many reverts within lastSpace are a contention.
+	contended = 3
+)
+
+// reverts remembers, per rollout, the route that was applied last, and when
+// somebody else undid it. It only ever delays a write.
+type reverts struct {
+	mu  sync.Mutex
+	all map[cache.ObjectName]*revert
+}
+
+type revert struct {
+	route mesh.Route
+	// times of the reverts of late; next is when the next repair may be.
+	times []time.Time
+	next  time.Time
+	by    string
+}
+
+// applied notes what was written. A new route is no repair.
+func (r *reverts) applied(key cache.ObjectName, route mesh.Route) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.all == nil {
+		r.all = map[cache.ObjectName]*revert{}
+	}
+	if known := r.all[key]; known == nil {
+		r.all[key] = &revert{route: route}
+	} else {
+		known.route = route
+	}
+}
+
+// wait is how long to wait before route is written, 0 for not at all. The
+// objects were seen not to carry it.
+func (r *reverts) wait(key cache.ObjectName, route mesh.Route, seen mesh.Observed, now time.Time) time.Duration {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.all[key]
+	if known == nil || !reflect.DeepEqual(known.route, route) {
+		return 0
+	}
+	if left := known.next.Sub(now); left > 0 {
+		return left
+	}
+	known.times = append(known.recent(now), now)
+	known.by = manager(seen)
+	space := min(firstSpace<<min(len(known.times)-1, 10), lastSpace)
+	if route.Weight < seen.Canary {
+		space = min(space, firstSpace)
+	}
+	known.next = now.Add(space)
+	return 0
+}
+
+func (k *revert) recent(now time.Time) []time.Time {
+	var late []time.Time
+	for _, t := range k.times {
+		if now.Sub(t) < lastSpace {
+			late = append(late, t)
+		}
+	}
+	return late
+}
+
+func manager(seen mesh.Observed) string {
+	for _, s := range seen.Objects {
+		if !s.Matches && s.Manager != "" {
+			return s.Manager
+		}
+	}
+	return "an unknown field manager"
+}
+
+// contender is who reverts the route again and again, "" for nobody.
+func (r *reverts) contender(key cache.ObjectName, now time.Time) string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	known := r.all[key]
+	if known == nil || len(known.recent(now)) < contended {
+		return ""
+	}
+	return known.by
+}
+
+func (r *reverts) forget(key cache.ObjectName) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.all, key)
+}
+
+// contentionAdvice tells how to make the other writer leave our fields alone.
+func contentionAdvice(kind mesh.Kind, by string) string {
+	resource := kind.Resources[0]
+	field := "/spec/http"
+	if resource.Kind == "HTTPRoute" {
+		field = "/spec/rules"
+	}
+	return fmt.Sprintf("%s reverts the weights again and again. If it is Argo CD, add to its Application: "+
+		"ignoreDifferences: [{group: %s, kind: %s, jsonPointers: [%s]}] with syncOptions: [RespectIgnoreDifferences=true]",
+		by, resource.Group, resource.Kind, field)
+}

@@ -1,0 +1,162 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package traffic is the hand that writes the route objects of one Kind. Each
+// Kind has a loop of its own, so that one data plane that fails starves no
+// other.
+package traffic
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
+
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
+)
+
+// Hand of one Kind's loop.
+type Hand struct {
+	*observe.Desk
+	Kind  mesh.Kind
+	Store observe.Store
+	// Again enqueues a rollout on this loop.
+	Again func(cache.ObjectName)
+
+	reverts reverts
+}
+
+// Name of the loop.
+func (h *Hand) Name() string { return "traffic-" + h.Kind.Name }
+
+func (h *Hand) router() mesh.Router { return h.Routers[h.Kind.Name] }
+
+// Sync makes the route objects of one rollout carry what the plan says, and
+// gives back those that are no longer its own.
+func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	s, p, found, err := h.Plan(ctx, key)
+	if err != nil {
+		return 0, err
+	}
+	if !found {
+		h.reverts.forget(key)
+		return 0, h.leave(ctx, key)
+	}
+	route, ok := h.routeOf(s, p)
+	if err := h.Store.Heal(ctx, route.Objects); err != nil {
+		return 0, err
+	}
+	var wait time.Duration
+	if ok && h.differs(ctx, route) || len(h.releases(p)) > 0 {
+		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error {
+			var err error
+			wait, err = h.write(ctx, key, s, p)
+			return err
+		})
+	}
+	h.report(key, s, err)
+	if wait > 0 {
+		return wait, err
+	}
+	return p.After, err
+}
+
+// routeOf completes the plan's route with the objects of this Kind. ok is
+// false where there is nothing to write.
+func (h *Hand) routeOf(s plan.Snapshot, p plan.Plan) (route mesh.Route, ok bool) {
+	objects, used, err := observe.Configured(s.Rollout, h.Kind)
+	if err != nil || !used {
+		return route, false
+	}
+	if p.Route == nil {
+		return mesh.Route{Objects: objects}, false
+	}
+	route = *p.Route
+	for _, o := range objects {
+		if observe.Listed(s.Rollout, plan.ManagedRoute(s.Rollout, h.Kind.Name, o)) {
+			route.Objects = append(route.Objects, o)
+		}
+	}
+	return route, len(route.Objects) > 0
+}
+
+// differs reports whether a write is due.
+func (h *Hand) differs(ctx context.Context, route mesh.Route) bool {
+	seen, err := h.router().Observe(ctx, route)
+	return err != nil || !seen.Matches
+}
+
+func (h *Hand) releases(p plan.Plan) []v1alpha1.ManagedObject {
+	var own []v1alpha1.ManagedObject
+	for _, m := range p.Release {
+		if m.Router == h.Kind.Name {
+			own = append(own, m)
+		}
+	}
+	return own
+}
+
+// write applies the route of a plan that was made under the lock.
+func (h *Hand) write(ctx context.Context, key cache.ObjectName, s plan.Snapshot, p plan.Plan) (wait time.Duration, err error) {
+	var errs []error
+	for _, m := range h.releases(p) {
+		errs = append(errs, h.router().Remove(ctx, observe.RemovalOf(s.Rollout, m, plan.Total(s.Rollout))))
+	}
+	if route, ok := h.routeOf(s, p); ok {
+		seen, err := h.router().Observe(ctx, route)
+		if err == nil && !seen.Matches {
+			if wait = h.reverts.wait(key, route, seen, h.Clock.Now()); wait == 0 {
+				errs = append(errs, h.apply(ctx, key, route, p.Rule))
+			}
+		}
+		errs = append(errs, err)
+	}
+	h.Wake(key)
+	return wait, errors.Join(errs...)
+}
+
+func (h *Hand) apply(ctx context.Context, key cache.ObjectName, route mesh.Route, rule string) error {
+	if err := h.router().Apply(ctx, route); err != nil {
+		return err
+	}
+	h.reverts.applied(key, route)
+	klog.FromContext(ctx).Info("Weight set", "router", h.Kind.Name, "weight", route.Weight, "total", route.Total, "managedRoutes", len(route.Managed), "rule", rule)
+	return nil
+}
+
+// report remembers what came of it, and who keeps reverting the objects.
+func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) {
+	if err != nil && loop.UserFault(err) == nil && !errors.Is(err, loop.ErrStale) {
+		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventTrafficRoutingError, Message: err.Error()})
+	}
+	if by := h.reverts.contender(key, h.Clock.Now()); by != "" && err == nil {
+		fault := plan.Fault{Hand: h.Name(), Object: h.Kind.Name, Contended: by, Since: h.Clock.Now()}
+		if h.Faults.Set(key, fault) {
+			h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventTrafficRoutingError, Message: contentionAdvice(h.Kind, by)})
+			h.Wake(key)
+		}
+		return
+	}
+	h.Report(key, h.Name(), err)
+}
+
+// leave gives back the objects of a rollout that is gone.
+func (h *Hand) leave(ctx context.Context, rollout cache.ObjectName) error {
+	var errs []error
+	for _, resource := range h.Kind.Resources {
+		for _, obj := range h.Caches.RoutesLeftBy(resource.GroupResource, rollout) {
+			left, ok := kit.Leftover(obj, rollout.String(), mesh.Object{Resource: resource.GroupResource, Kind: resource.Kind})
+			if ok {
+				errs = append(errs, h.Store.Heal(ctx, left.Objects), h.router().Remove(ctx, left))
+			}
+		}
+	}
+	return errors.Join(errs...)
+}
