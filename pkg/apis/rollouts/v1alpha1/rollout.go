@@ -51,6 +51,7 @@ type RolloutSpec struct {
 	// +optional
 	Replicas *int32 `json:"replicas,omitempty"`
 	// Selector of the pods. Immutable. Required unless WorkloadRef is set.
+	// +kubebuilder:validation:XValidation:rule="self == oldSelf",message="the selector is immutable"
 	// +optional
 	Selector *metav1.LabelSelector `json:"selector,omitempty"`
 	// Template of the pods. Empty where WorkloadRef is set.
