@@ -68,6 +68,13 @@ var ours = []string{
 	"status.managed",
 }
 
+// A MicroTime must have six digits after the second, or no client can decode
+// the object.
+const (
+	microTime    = "status.canary.weights.since"
+	microPattern = `\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
+)
+
 // limits are what the controller checks, or the API server when pods are made.
 // A spec that breaks one is stored, and shown as invalid.
 var limits = []string{"enum", "minimum", "maximum", "minLength", "maxLength", "minItems", "maxItems", "pattern"}
@@ -78,23 +85,29 @@ var notUnique = []string{"env", "ports", "hostAliases", "imagePullSecrets"}
 
 // shape edits the schema at a path, and all below it.
 func shape(schema object, path []string) {
-	if !slices.ContainsFunc(ours, func(p string) bool { return under(path, p) }) {
-		delete(schema, "description")
-	}
 	if quantity(schema) {
 		return
 	}
 	for _, key := range limits {
 		delete(schema, key)
 	}
+	if !slices.ContainsFunc(ours, func(p string) bool { return under(path, p) }) {
+		delete(schema, "description")
+	}
+	if strings.Join(path, ".") == microTime {
+		schema["pattern"] = microPattern
+	}
 	if strings.Join(path, ".") != "spec.replicas" {
 		delete(schema, "default")
+	}
+	if strings.Join(path, ".") != "spec.selector" {
+		delete(schema, "x-kubernetes-validations")
 	}
 	if len(path) > 0 && slices.Contains(notUnique, path[len(path)-1]) && schema["type"] == "array" {
 		delete(schema, "x-kubernetes-list-map-keys")
 		schema["x-kubernetes-list-type"] = "atomic"
 	}
-	if len(path) > 1 && path[len(path)-1] == "metadata" && schema["properties"] == nil {
+	if len(path) > 1 && path[len(path)-1] == "metadata" && schema["properties"] == nil && schema["additionalProperties"] == nil {
 		schema["properties"] = objectMeta()
 		return
 	}
@@ -105,7 +118,7 @@ func shape(schema object, path []string) {
 	}
 	for _, key := range []string{"items", "additionalProperties"} {
 		if below, ok := schema[key].(object); ok {
-			shape(below, path)
+			shape(below, append(slices.Clip(path), "*"))
 		}
 	}
 }

@@ -186,7 +186,7 @@ type TrafficWeights struct {
 	// done so, absent where none can.
 	// +optional
 	Verified *bool `json:"verified,omitempty"`
-	// Since when these weights have been observed.
+	// Since when these weights have been observed, to the microsecond.
 	// +optional
 	Since *metav1.MicroTime `json:"since,omitempty"`
 }
