@@ -19,12 +19,21 @@ type Object interface {
 	metav1.Object
 }
 
+// Cache is what Fresh needs of an informer's indexer.
+type Cache interface {
+	GetByKey(key string) (object any, found bool, err error)
+	ByIndex(index, value string) ([]any, error)
+	IndexKeys(index, value string) ([]string, error)
+	GetIndexers() cache.Indexers
+	LastStoreSyncResourceVersion() string
+}
+
 // Fresh reads one resource from an informer's cache with this process's own
 // writes laid over it: each hand sees at once what another hand has written,
 // and none acts on what is older than our own last write. Objects that it
 // gives out are shared and read-only. It is safe for concurrent use.
 type Fresh[T Object] struct {
-	indexer cache.Indexer
+	indexer Cache
 
 	mu sync.Mutex
 	// over holds what the API server answered to our writes, until the cache
@@ -42,7 +51,7 @@ type answer[T Object] struct {
 }
 
 // NewFresh reads through indexer.
-func NewFresh[T Object](indexer cache.Indexer) *Fresh[T] {
+func NewFresh[T Object](indexer Cache) *Fresh[T] {
 	return &Fresh[T]{indexer: indexer, over: map[cache.ObjectName]answer[T]{}, unsure: map[cache.ObjectName]bool{}}
 }
 

@@ -37,8 +37,8 @@ type Caches struct {
 	Sets     *loop.Fresh[*appsv1.ReplicaSet]
 	Services *loop.Fresh[*corev1.Service]
 
-	rollouts cache.Indexer
-	slices   cache.Indexer
+	rollouts loop.Cache
+	slices   loop.Cache
 
 	mu sync.RWMutex
 	// routes by resource; a resource that is not served has no entry.
@@ -50,11 +50,10 @@ type Routes struct {
 	Fresh *loop.Fresh[*unstructured.Unstructured]
 	// Resource in the version that is served.
 	Resource schema.GroupVersionResource
-	indexer  cache.Indexer
 }
 
 // NewCaches reads from the indexers, which need the indices of Indexers.
-func NewCaches(rollouts, sets, services, slices cache.Indexer) *Caches {
+func NewCaches(rollouts, sets, services, slices loop.Cache) *Caches {
 	return &Caches{
 		Rollouts: loop.NewFresh[*v1alpha1.Rollout](rollouts),
 		Sets:     loop.NewFresh[*appsv1.ReplicaSet](sets),
@@ -66,11 +65,11 @@ func NewCaches(rollouts, sets, services, slices cache.Indexer) *Caches {
 }
 
 // Serve adds the route objects of a resource once it is served.
-func (c *Caches) Serve(resource schema.GroupVersionResource, indexer cache.Indexer) {
+func (c *Caches) Serve(resource schema.GroupVersionResource, indexer loop.Cache) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.routes[resource.GroupResource()] = &Routes{
-		Fresh: loop.NewFresh[*unstructured.Unstructured](indexer), Resource: resource, indexer: indexer,
+		Fresh: loop.NewFresh[*unstructured.Unstructured](indexer), Resource: resource,
 	}
 }
 

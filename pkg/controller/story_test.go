@@ -1,0 +1,43 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/sluice-rollouts/sluice/pkg/controller/world"
+
+	"github.com/cockroachdb/datadriven"
+)
+
+// TestStories runs every story: the whole controller in virtual time. The
+// expected output is written by go test -rewrite, and reviewed.
+//
+// A story begins with one of two verbs: shop deploys the Services, the route
+// and a Rollout with the steps given, and makes v1 healthy; first leaves out
+// the last part.
+func TestStories(t *testing.T) {
+	t.Parallel()
+	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
+		w := world.New()
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+			args := map[string]string{}
+			for _, a := range d.CmdArgs {
+				args[a.Key] = strings.Join(a.Vals, ",")
+			}
+			switch d.Cmd {
+			case "shop", "first":
+				out := w.Do("apply", nil, world.Shop+"---"+world.Template(d.Input))
+				if d.Cmd == "first" {
+					return out
+				}
+				w.Do("ready", map[string]string{"v1": "10"}, "")
+				return w.Do("wait", map[string]string{"for": "5s"}, "")
+			default:
+				return w.Do(d.Cmd, args, d.Input)
+			}
+		})
+	})
+}

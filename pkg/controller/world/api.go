@@ -1,0 +1,251 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
+	jsonpatch "gopkg.in/evanphx/json-patch.v4"
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
+)
+
+// API is an API server as far as the controller can tell: versions, conflicts,
+// generations, and a status apart from the spec, which the generated fakes do
+// not have. It is not safe for concurrent use.
+type API struct {
+	version int64
+	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
+	// Changed is told of every write, with the object before and after, nil
+	// where there is none.
+	Changed func(Write)
+	// Fail, where set, may fail a write before or after it is done.
+	Fail func(Write) (before, after error)
+	// Now stamps what is created.
+	Now func() metav1.Time
+}
+
+// Write is one write, by the controller (Ours) or by anybody else.
+type Write struct {
+	Resource      schema.GroupVersionResource
+	Key           cache.ObjectName
+	Verb          string
+	Before, After *unstructured.Unstructured
+	Ours          bool
+}
+
+// The resources of the world.
+var (
+	rolloutsResource = v1alpha1.SchemeGroupVersion.WithResource("rollouts")
+	setsResource     = appsv1.SchemeGroupVersion.WithResource("replicasets")
+	servicesResource = corev1.SchemeGroupVersion.WithResource("services")
+	slicesResource   = discoveryv1.SchemeGroupVersion.WithResource("endpointslices")
+	podsResource     = corev1.SchemeGroupVersion.WithResource("pods")
+)
+
+func newAPI() *API {
+	return &API{version: 100, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}}
+}
+
+// React answers the requests of a fake clientset.
+func (a *API) React(typed bool) clienttesting.ReactionFunc {
+	return func(action clienttesting.Action) (bool, runtime.Object, error) {
+		obj, err := a.answer(action)
+		if err != nil || obj == nil {
+			return true, nil, err
+		}
+		if !typed {
+			return true, obj, nil
+		}
+		out, err := typedObject(action.GetResource(), obj)
+		return true, out, err
+	}
+}
+
+func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, error) {
+	resource, namespace := action.GetResource(), action.GetNamespace()
+	switch act := action.(type) {
+	case clienttesting.PatchAction:
+		return a.Patch(resource, cache.NewObjectName(namespace, act.GetName()), act.GetPatchType(), act.GetPatch(), act.GetSubresource(), true)
+	case clienttesting.CreateAction:
+		if act.GetSubresource() != "" {
+			return nil, fmt.Errorf("the world has no %s/%s", resource.Resource, act.GetSubresource())
+		}
+		u, err := toUnstructured(act.GetObject())
+		if err != nil {
+			return nil, err
+		}
+		return a.Create(resource, u, true)
+	case clienttesting.DeleteAction:
+		return nil, a.Delete(resource, cache.NewObjectName(namespace, act.GetName()), true)
+	case clienttesting.GetAction:
+		return a.Get(resource, cache.NewObjectName(namespace, act.GetName()))
+	default:
+		return nil, fmt.Errorf("the world does not know %s %s", action.GetVerb(), resource.Resource)
+	}
+}
+
+// Get an object.
+func (a *API) Get(resource schema.GroupVersionResource, key cache.ObjectName) (*unstructured.Unstructured, error) {
+	if obj := a.objects[resource][key]; obj != nil {
+		return obj.DeepCopy(), nil
+	}
+	return nil, apierrors.NewNotFound(resource.GroupResource(), key.Name)
+}
+
+// Create an object.
+func (a *API) Create(resource schema.GroupVersionResource, obj *unstructured.Unstructured, ours bool) (*unstructured.Unstructured, error) {
+	key := cache.NewObjectName(obj.GetNamespace(), obj.GetName())
+	if a.objects[resource][key] != nil {
+		return nil, apierrors.NewAlreadyExists(resource.GroupResource(), key.Name)
+	}
+	obj = obj.DeepCopy()
+	obj.SetGeneration(1)
+	obj.SetUID(types.UID(fmt.Sprintf("%s-%d", key.Name, a.version)))
+	obj.SetCreationTimestamp(a.Now())
+	return a.store(Write{Resource: resource, Key: key, Verb: "create", After: obj, Ours: ours})
+}
+
+// Delete an object.
+func (a *API) Delete(resource schema.GroupVersionResource, key cache.ObjectName, ours bool) error {
+	before := a.objects[resource][key]
+	if before == nil {
+		return apierrors.NewNotFound(resource.GroupResource(), key.Name)
+	}
+	_, err := a.store(Write{Resource: resource, Key: key, Verb: "delete", Before: before, Ours: ours})
+	return err
+}
+
+// Patch an object, or its status.
+func (a *API) Patch(resource schema.GroupVersionResource, key cache.ObjectName, kind types.PatchType, patch []byte, subresource string, ours bool) (*unstructured.Unstructured, error) {
+	before, err := a.Get(resource, key)
+	if err != nil {
+		return nil, err
+	}
+	data, err := json.Marshal(before.Object)
+	if err != nil {
+		return nil, err
+	}
+	if kind == types.JSONPatchType {
+		operations, err := jsonpatch.DecodePatch(patch)
+		if err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+		if data, err = operations.Apply(data); err != nil {
+			return nil, apierrors.NewBadRequest(err.Error())
+		}
+	} else if data, err = jsonpatch.MergePatch(data, patch); err != nil {
+		return nil, apierrors.NewBadRequest(err.Error())
+	}
+	after := &unstructured.Unstructured{}
+	if err := utiljson.Unmarshal(data, &after.Object); err != nil {
+		return nil, err
+	}
+	if after.GetResourceVersion() != before.GetResourceVersion() {
+		return nil, apierrors.NewConflict(resource.GroupResource(), key.Name, fmt.Errorf("the object has been modified"))
+	}
+	keepApart(resource, before, after, subresource)
+	if equality.Semantic.DeepEqual(before.Object, after.Object) {
+		return before, nil
+	}
+	return a.store(Write{Resource: resource, Key: key, Verb: "patch", Before: before, After: after, Ours: ours})
+}
+
+// keepApart: a write to status changes nothing else, and the other way round;
+// a change of spec is a new generation.
+func keepApart(resource schema.GroupVersionResource, before, after *unstructured.Unstructured, subresource string) {
+	if resource == rolloutsResource || resource == setsResource {
+		kept := "status"
+		if subresource == "status" {
+			kept = "spec"
+		}
+		if v, ok := before.Object[kept]; ok {
+			after.Object[kept] = v
+		} else {
+			delete(after.Object, kept)
+		}
+	}
+	if !equality.Semantic.DeepEqual(before.Object["spec"], after.Object["spec"]) {
+		after.SetGeneration(before.GetGeneration() + 1)
+	}
+}
+
+func (a *API) store(w Write) (*unstructured.Unstructured, error) {
+	var after error
+	if a.Fail != nil && w.Ours {
+		var before error
+		if before, after = a.Fail(w); before != nil {
+			return nil, before
+		}
+	}
+	a.version++
+	if a.objects[w.Resource] == nil {
+		a.objects[w.Resource] = map[cache.ObjectName]*unstructured.Unstructured{}
+	}
+	if w.After == nil {
+		delete(a.objects[w.Resource], w.Key)
+	} else {
+		w.After = w.After.DeepCopy()
+		w.After.SetResourceVersion(strconv.FormatInt(a.version, 10))
+		a.objects[w.Resource][w.Key] = w.After
+	}
+	if a.Changed != nil {
+		a.Changed(w)
+	}
+	if after != nil || w.After == nil {
+		return nil, after
+	}
+	return w.After.DeepCopy(), nil
+}
+
+func toUnstructured(obj runtime.Object) (*unstructured.Unstructured, error) {
+	data, err := json.Marshal(obj)
+	if err != nil {
+		return nil, err
+	}
+	u := &unstructured.Unstructured{Object: map[string]any{}}
+	if err := utiljson.Unmarshal(data, &u.Object); err != nil {
+		return nil, err
+	}
+	return u, nil
+}
+
+// typedObject is obj as the typed clients and caches have it.
+func typedObject(resource schema.GroupVersionResource, obj *unstructured.Unstructured) (runtime.Object, error) {
+	var out runtime.Object
+	switch resource {
+	case rolloutsResource:
+		out = &v1alpha1.Rollout{}
+	case setsResource:
+		out = &appsv1.ReplicaSet{}
+	case servicesResource:
+		out = &corev1.Service{}
+	case slicesResource:
+		out = &discoveryv1.EndpointSlice{}
+	case podsResource:
+		out = &corev1.Pod{}
+	default:
+		return obj, nil
+	}
+	data, err := json.Marshal(obj.Object)
+	if err != nil {
+		return nil, err
+	}
+	return out, json.Unmarshal(data, out)
+}

@@ -1,0 +1,279 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
+)
+
+// truth is the state of the API server before a write, read in the plainest
+// way, independent of the routers and the planner.
+type truth struct {
+	ro             *v1alpha1.Rollout
+	stable, canary string // Services
+	desired        int32
+	sets           map[string]*appsv1.ReplicaSet // by hash
+	selects        map[string]string             // Service -> hash
+	ready          map[string]int32              // Service -> ready endpoints of its hash
+	weight         map[string]int32              // Service -> percent, the highest over all rules
+	managed        bool
+}
+
+func (w *World) truth(write Write) (truth, bool) {
+	ro := w.Rollout()
+	if ro == nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
+		return truth{}, false
+	}
+	t := truth{
+		ro: ro, stable: ro.Spec.Strategy.Canary.StableService, canary: ro.Spec.Strategy.Canary.CanaryService,
+		desired: ro.Spec.Desired(), sets: map[string]*appsv1.ReplicaSet{},
+		selects: map[string]string{}, ready: map[string]int32{}, weight: map[string]int32{},
+	}
+	at := func(obj *unstructured.Unstructured, w Write) *unstructured.Unstructured {
+		if write.Before != nil && obj != nil && obj.GetUID() == write.Before.GetUID() {
+			return write.Before
+		}
+		return obj
+	}
+	for key := range w.API.objects[setsResource] {
+		obj, err := typedObject(setsResource, at(w.API.objects[setsResource][key], write))
+		must(err)
+		rs := obj.(*appsv1.ReplicaSet)
+		t.sets[rs.Labels[replicaset.HashLabel]] = rs
+	}
+	for _, name := range []string{t.stable, t.canary} {
+		if obj := at(w.API.objects[servicesResource][cache.NewObjectName(Namespace, name)], write); obj != nil {
+			service, err := typedObject(servicesResource, obj)
+			must(err)
+			t.selects[name] = service.(*corev1.Service).Spec.Selector[replicaset.HashLabel]
+			t.ready[name] = w.readyBehind(name, t.sets[t.selects[name]])
+		}
+	}
+	for resource, objects := range w.API.objects {
+		for _, obj := range objects {
+			if resource.Resource == "httproutes" || resource.Resource == "virtualservices" {
+				t.read(at(obj, write))
+			}
+		}
+	}
+	return t, true
+}
+
+func (w *World) readyBehind(service string, rs *appsv1.ReplicaSet) int32 {
+	obj := w.API.objects[slicesResource][cache.NewObjectName(Namespace, service+"-1")]
+	if obj == nil || rs == nil {
+		return 0
+	}
+	slice, err := typedObject(slicesResource, obj)
+	must(err)
+	n := int32(0)
+	for _, e := range slice.(*discoveryv1.EndpointSlice).Endpoints {
+		if strings.HasPrefix(e.TargetRef.Name, rs.Name+"-") {
+			n++
+		}
+	}
+	return n
+}
+
+// read adds what one route object sends where.
+func (t *truth) read(obj *unstructured.Unstructured) {
+	rules, _, _ := unstructured.NestedSlice(obj.Object, "spec", "rules")
+	http, _, _ := unstructured.NestedSlice(obj.Object, "spec", "http")
+	for _, r := range append(rules, http...) {
+		rule, _ := r.(map[string]any)
+		name, _ := rule["name"].(string)
+		if name == "preview" || name == "shadow" {
+			t.managed = true
+			continue
+		}
+		weights, sum := map[string]int64{}, int64(0)
+		for _, b := range append(list(rule["backendRefs"]), list(rule["route"])...) {
+			service, _ := b["name"].(string)
+			if d, ok := b["destination"].(map[string]any); ok {
+				service, _, _ = strings.Cut(d["host"].(string), ".")
+			}
+			weight, written := b["weight"].(int64)
+			if f, ok := b["weight"].(float64); ok {
+				weight, written = int64(f), true
+			}
+			if !written && rule["backendRefs"] != nil {
+				weight = 1
+			}
+			weights[service] += weight
+			sum += weight
+		}
+		for service, weight := range weights {
+			if sum > 0 {
+				t.weight[service] = max(t.weight[service], int32((weight*100+sum-1)/sum))
+			}
+		}
+	}
+}
+
+func list(v any) []map[string]any {
+	var all []map[string]any
+	items, _ := v.([]any)
+	for _, item := range items {
+		if m, ok := item.(map[string]any); ok {
+			all = append(all, m)
+		}
+	}
+	return all
+}
+
+func (t truth) available(hash string) int32 {
+	rs := t.sets[hash]
+	if rs == nil {
+		return 0
+	}
+	return min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
+}
+
+func (t truth) need(weight int32) int32 { return replicaset.Need(weight, t.desired, 100) }
+
+// check compares one write of the controller with the invariants.
+func (w *World) check(write Write) {
+	t, ok := w.truth(write)
+	if !ok {
+		return
+	}
+	breach := func(format string, args ...any) {
+		w.Breaches = append(w.Breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
+	}
+	switch write.Resource {
+	case servicesResource:
+		w.checkFlip(t, write, breach)
+	case setsResource:
+		w.checkShrink(t, write, breach)
+	case rolloutsResource:
+	default:
+		w.checkWeights(t, write, breach)
+	}
+}
+
+type breachFunc func(format string, args ...any)
+
+// checkFlip is invariant 1.
+func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
+	name := write.Key.Name
+	old := t.selects[name]
+	hash, _, _ := unstructured.NestedString(write.After.Object, "spec", "selector", replicaset.HashLabel)
+	if hash == old || hash == "" {
+		return
+	}
+	weight := t.weight[name]
+	switch {
+	case weight == 0 && (name != t.canary || !t.managed):
+	case old == "" && t.available(hash) >= max(1, *t.sets[hash].Spec.Replicas, t.need(weight)):
+	case name == t.stable && (t.ready[name] == 0 || t.sets[old] == nil):
+	case name == t.canary && t.available(t.ro.Status.StableRS) == 0 && t.available(hash) >= t.need(weight):
+	default:
+		breach("INV-1: selector %q -> %q under weight %d, managed routes %v", old, hash, weight, t.managed)
+	}
+}
+
+// checkShrink is invariant 3.
+func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil {
+		return
+	}
+	before, _, _ := unstructured.NestedInt64(write.Before.Object, "spec", "replicas")
+	after, _, _ := unstructured.NestedInt64(write.After.Object, "spec", "replicas")
+	if after >= before {
+		return
+	}
+	hash := write.Before.GetLabels()[replicaset.HashLabel]
+	var weight int32
+	for _, service := range []string{t.stable, t.canary} {
+		if t.selects[service] == hash {
+			weight += t.weight[service]
+		}
+	}
+	keep := t.need(min(weight, 100))
+	if t.explicitScale() && hash == t.ro.Status.CurrentPodHash {
+		keep = min(keep, 1)
+	}
+	if t.managed && t.selects[t.canary] == hash && t.desired > 0 {
+		keep = max(keep, 1)
+	}
+	if int32(after) < keep {
+		breach("INV-3: %d -> %d pods, weight %d needs %d", before, after, weight, keep)
+	}
+}
+
+// explicitScale: the steps say themselves how many pods are enough.
+func (t truth) explicitScale() bool {
+	for _, s := range t.ro.Spec.Strategy.Canary.Steps {
+		if s.SetCanaryScale != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// checkWeights is invariants 2 and 5.
+func (w *World) checkWeights(t truth, write Write, breach breachFunc) {
+	if write.After == nil {
+		return
+	}
+	next := truth{weight: map[string]int32{}}
+	next.read(write.After)
+	before := truth{weight: map[string]int32{}}
+	before.read(write.Before)
+	if sum := next.weight[t.stable] + next.weight[t.canary]; sum < 100 || sum > 101 {
+		breach("INV-5: weights %v", next.weight)
+	}
+	for _, service := range []string{t.stable, t.canary} {
+		weight := next.weight[service]
+		if weight <= before.weight[service] || t.selects[t.stable] == t.selects[t.canary] || weight <= t.weight[service] {
+			continue
+		}
+		pods := min(t.available(t.selects[service]), t.ready[service])
+		need := t.need(weight)
+		other := t.canary
+		if service == t.stable {
+			need = min(need, max(1, t.desired-t.ro.Spec.MaxUnavailable()))
+		} else {
+			other = t.stable
+		}
+		if t.explicitScale() && service == t.canary || weight == 100 && service == t.canary {
+			need = min(need, max(1, t.filledFor()))
+		}
+		otherPods := min(t.available(t.selects[other]), t.ready[other])
+		switch {
+		case pods >= need, t.desired == 0:
+		case otherPods == 0 && pods > 0:
+		case otherPods+pods > 0 && otherPods < t.need(t.weight[other]) && int64(weight) <= (int64(pods)*100+int64(pods+otherPods)-1)/int64(pods+otherPods)+1:
+		default:
+			breach("INV-2: %s %d -> %d with %d of %d pods", service, before.weight[service], weight, pods, need)
+		}
+	}
+}
+
+// filledFor is the smallest number of pods that the user, or a smaller D
+// before, made enough for everything.
+func (t truth) filledFor() int32 {
+	if t.explicitScale() {
+		return 1
+	}
+	rs := t.sets[t.selects[t.canary]]
+	if rs == nil {
+		return t.desired
+	}
+	var n int32
+	if _, err := fmt.Sscan(rs.Annotations[v1alpha1.FilledForAnnotation], &n); err == nil && n > 0 {
+		return min(n, t.desired)
+	}
+	return t.desired
+}

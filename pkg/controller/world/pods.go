@@ -1,0 +1,150 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	discoveryv1 "k8s.io/api/discovery/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/client-go/tools/cache"
+)
+
+// react is what the rest of a cluster does about a write: the ReplicaSet
+// controller has pods at once, the EndpointSlice controller lists them, and
+// the data plane acknowledges.
+func (w *World) react(write Write) {
+	switch write.Resource {
+	case setsResource, servicesResource:
+		w.Pods()
+	case slicesResource, rolloutsResource:
+	default:
+		if w.Acks && write.After != nil {
+			w.Ack(write.Resource, write.Key)
+		}
+	}
+}
+
+// Ready says how many pods of a ReplicaSet are ready from now on; fewer than
+// there are, if there are fewer.
+func (w *World) Ready(set string, pods int32) {
+	w.ready[set] = pods
+	w.Pods()
+}
+
+// Pods brings the status of every ReplicaSet and the endpoints of every
+// Service up to date.
+func (w *World) Pods() {
+	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+		rs := w.set(key)
+		ready := w.readyOf(rs)
+		status := appsv1.ReplicaSetStatus{
+			Replicas: *rs.Spec.Replicas, ReadyReplicas: ready, AvailableReplicas: ready, ObservedGeneration: rs.Generation,
+		}
+		w.patchStatus(setsResource, key, map[string]any{
+			"replicas": status.Replicas, "readyReplicas": status.ReadyReplicas,
+			"availableReplicas": status.AvailableReplicas, "observedGeneration": status.ObservedGeneration,
+		})
+	}
+	for _, key := range sortedKeys(w.API.objects[servicesResource]) {
+		w.endpoints(key)
+	}
+}
+
+func (w *World) set(key cache.ObjectName) *appsv1.ReplicaSet {
+	obj, err := typedObject(setsResource, w.API.objects[setsResource][key])
+	must(err)
+	return obj.(*appsv1.ReplicaSet)
+}
+
+func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
+	return min(max(0, w.ready[rs.Name]), *rs.Spec.Replicas)
+}
+
+func (w *World) patchStatus(resource schema.GroupVersionResource, key cache.ObjectName, status map[string]any) {
+	patch, err := json.Marshal(map[string]any{"status": status})
+	must(err)
+	_, err = w.API.Patch(resource, key, types.MergePatchType, patch, "status", false)
+	must(err)
+}
+
+// endpoints lists the pods that a Service selects.
+func (w *World) endpoints(service cache.ObjectName) {
+	obj, err := typedObject(servicesResource, w.API.objects[servicesResource][service])
+	must(err)
+	selector := obj.(*corev1.Service).Spec.Selector
+	slice := &discoveryv1.EndpointSlice{
+		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: service.Namespace, Name: service.Name + "-1",
+			Labels: map[string]string{discoveryv1.LabelServiceName: service.Name},
+		},
+		Endpoints: []discoveryv1.Endpoint{},
+	}
+	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+		rs := w.set(key)
+		if hash, named := selector[replicaset.HashLabel]; named && hash != rs.Labels[replicaset.HashLabel] {
+			continue
+		}
+		for i := range w.readyOf(rs) {
+			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+				Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: fmt.Sprintf("%s-%05d", rs.Name, i)},
+			})
+		}
+	}
+	w.put(slicesResource, slice)
+}
+
+// put creates an object, or makes it what it should be.
+func (w *World) put(resource schema.GroupVersionResource, obj interface {
+	GetNamespace() string
+	GetName() string
+}) {
+	data, err := json.Marshal(obj)
+	must(err)
+	u := &unstructured.Unstructured{}
+	must(u.UnmarshalJSON(data))
+	key := cache.NewObjectName(u.GetNamespace(), u.GetName())
+	if w.API.objects[resource][key] == nil {
+		_, err = w.API.Create(resource, u, false)
+	} else {
+		_, err = w.API.Patch(resource, key, types.MergePatchType, data, "", false)
+	}
+	must(err)
+}
+
+// Ack lets every parent of a route accept its generation.
+func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) {
+	obj := w.API.objects[resource][key]
+	refs, found, _ := unstructured.NestedSlice(obj.Object, "spec", "parentRefs")
+	if !found {
+		return
+	}
+	var parents []any
+	for _, ref := range refs {
+		parents = append(parents, map[string]any{"parentRef": ref, "conditions": []any{
+			map[string]any{"type": "Accepted", "status": "True", "observedGeneration": obj.GetGeneration()},
+		}})
+	}
+	w.patchStatus(resource, key, map[string]any{"parents": parents})
+}
+
+func sortedKeys(objects map[cache.ObjectName]*unstructured.Unstructured) []cache.ObjectName {
+	return slices.SortedFunc(maps.Keys(objects), func(a, b cache.ObjectName) int {
+		if a.String() < b.String() {
+			return -1
+		}
+		return 1
+	})
+}

@@ -1,0 +1,260 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+// Package world is where the controller is tested: the generated fake
+// clientsets with the rules of an API server, virtual pods, a virtual clock,
+// and faults. Nothing in it runs by itself: every sync, every delivery of a
+// watch event and every tick is a call.
+package world
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	rolloutfake "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned/fake"
+	"github.com/sluice-rollouts/sluice/pkg/controller"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/all"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	dynamicfake "k8s.io/client-go/dynamic/fake"
+	kubefake "k8s.io/client-go/kubernetes/fake"
+	"k8s.io/client-go/tools/cache"
+	"k8s.io/client-go/tools/record"
+	clocktesting "k8s.io/utils/clock/testing"
+)
+
+// Namespace of everything in the world, and Name of its rollout.
+const (
+	Namespace = "shop"
+	Name      = "web"
+)
+
+// Key of the rollout.
+var Key = cache.NewObjectName(Namespace, Name)
+
+// World has one rollout and all that it touches.
+type World struct {
+	API   *API
+	Clock *clocktesting.FakeClock
+	// Controller is the running one; Restart makes another.
+	Controller *controller.Controller
+	// Stale holds watch events back until Deliver.
+	Stale bool
+	// Acks: the data plane acknowledges every generation at once.
+	Acks bool
+	// Lag: what a write does is not acknowledged before Ack.
+	caches  map[schema.GroupVersionResource]cache.Indexer
+	pending []Write
+	events  *record.FakeRecorder
+	// due is when a loop wants to look again.
+	due time.Time
+	// Writes counts the controller's writes by resource.
+	Writes map[string]int
+	// ready pods by ReplicaSet; a negative number is as many as there are.
+	ready map[string]int32
+	// Breaches of invariants, as sentences.
+	Breaches []string
+}
+
+// Settle times of the world.
+const (
+	settleAcked   = time.Second
+	settleUnacked = 5 * time.Second
+)
+
+// New makes an empty world.
+func New() *World {
+	w := &World{
+		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
+		Acks: true, Writes: map[string]int{}, ready: map[string]int32{},
+	}
+	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
+	w.API.Changed = w.changed
+	w.Restart()
+	return w
+}
+
+// Restart kills the controller and starts another, with caches that have
+// caught up.
+func (w *World) Restart() {
+	kinds := all.Kinds()
+	w.caches = map[schema.GroupVersionResource]cache.Indexer{
+		rolloutsResource: newIndexer(observe.RolloutIndexers(kinds)),
+		setsResource:     newIndexer(observe.SetIndexers()),
+		servicesResource: newIndexer(observe.ServiceIndexers()),
+		slicesResource:   newIndexer(observe.SliceIndexers()),
+	}
+	caches := observe.NewCaches(w.caches[rolloutsResource], w.caches[setsResource], w.caches[servicesResource], w.caches[slicesResource])
+	for _, kind := range kinds {
+		for _, resource := range kind.Resources {
+			gvr := resource.WithVersion(resource.Versions[0])
+			w.caches[gvr] = newIndexer(observe.RouteIndexers())
+			caches.Serve(gvr, w.caches[gvr])
+		}
+	}
+	w.pending = nil
+	for resource, objects := range w.API.objects {
+		for key, obj := range objects {
+			w.deliver(Write{Resource: resource, Key: key, After: obj})
+		}
+	}
+	if w.events == nil {
+		w.events = record.NewFakeRecorder(1000)
+	}
+	w.Controller = controller.New(controller.Options{
+		Clients: w.clients(), Events: w.events, Kinds: kinds, Clock: w.Clock,
+		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked},
+	}, caches)
+}
+
+func newIndexer(indexers cache.Indexers) cache.Indexer {
+	return cache.NewIndexer(cache.MetaNamespaceKeyFunc, indexers)
+}
+
+func (w *World) clients() controller.Clients {
+	kube, rollouts := kubefake.NewClientset(), rolloutfake.NewClientset()
+	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), listKinds())
+	kube.PrependReactor("*", "*", w.API.React(true))
+	rollouts.PrependReactor("*", "*", w.API.React(true))
+	dynamic.PrependReactor("*", "*", w.API.React(false))
+	return controller.Clients{Kube: kube, Rollouts: rollouts, Dynamic: dynamic}
+}
+
+func listKinds() map[schema.GroupVersionResource]string {
+	kinds := map[schema.GroupVersionResource]string{}
+	for _, kind := range all.Kinds() {
+		for _, r := range kind.Resources {
+			kinds[r.WithVersion(r.Versions[0])] = r.Kind + "List"
+		}
+	}
+	return kinds
+}
+
+// changed follows every write: the cluster reacts to it, and the caches hear
+// of it now or later.
+func (w *World) changed(write Write) {
+	if write.Ours {
+		w.Writes[write.Resource.Resource]++
+		w.check(write)
+	}
+	w.pending = append(w.pending, write)
+	if !w.Stale {
+		w.Deliver()
+	}
+	w.react(write)
+}
+
+// Deliver lets the caches hear of everything that they have not heard of.
+func (w *World) Deliver() {
+	for len(w.pending) > 0 {
+		next := w.pending[0]
+		w.pending = w.pending[1:]
+		w.deliver(next)
+	}
+}
+
+func (w *World) deliver(write Write) {
+	indexer := w.caches[write.Resource]
+	if indexer == nil {
+		return
+	}
+	if write.After == nil {
+		old, err := typedObject(write.Resource, write.Before)
+		must(err)
+		must(indexer.Delete(old))
+		return
+	}
+	obj, err := typedObject(write.Resource, write.After.DeepCopy())
+	must(err)
+	must(indexer.Add(obj))
+}
+
+// Loops of the controller in a fixed order.
+func (w *World) Loops() []string {
+	var names []string
+	for name := range w.Controller.Loops() {
+		names = append(names, name)
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Sync lets one loop work once on the rollout.
+func (w *World) Sync(loop string) {
+	w.Controller.Loops()[loop].Process(context.Background(), Key)
+}
+
+// Settle lets every loop work until nobody writes any more, and fails if that
+// takes too long.
+func (w *World) Settle() error {
+	for range 100 {
+		before := w.API.version
+		for _, name := range w.Loops() {
+			w.Sync(name)
+		}
+		if w.API.version == before {
+			return nil
+		}
+	}
+	return fmt.Errorf("no rest after 100 rounds")
+}
+
+// Tick lets time pass in small steps, with every loop at work in each.
+func (w *World) Tick(d time.Duration) error {
+	const step = 250 * time.Millisecond
+	for ; d > 0; d -= step {
+		w.Clock.Step(min(step, d))
+		if err := w.Settle(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Rollout as it is stored, nil if there is none.
+func (w *World) Rollout() *v1alpha1.Rollout {
+	obj := w.API.objects[rolloutsResource][Key]
+	if obj == nil {
+		return nil
+	}
+	ro, err := typedObject(rolloutsResource, obj)
+	must(err)
+	return ro.(*v1alpha1.Rollout)
+}
+
+// Plan of the controller as its caches stand.
+func (w *World) Plan() (plan.Snapshot, plan.Plan) {
+	s, p, _, err := w.Controller.Desk.Plan(context.Background(), Key)
+	must(err)
+	return s, p
+}
+
+// Events that were sent since the last call.
+func (w *World) Events() []string {
+	var all []string
+	for {
+		select {
+		case e := <-w.events.Events:
+			all = append(all, e)
+		default:
+			return all
+		}
+	}
+}
+
+// must is for what cannot fail in a world.
+func must(err error) {
+	if err != nil {
+		panic(err)
+	}
+}
+
+var _ = mesh.Stable
