@@ -138,8 +138,12 @@ type State struct {
 	Manager string
 	// ResourceVersion of the object that this was read from.
 	ResourceVersion string
-	// Fault is a mistake in the object that only its owner can mend, empty if
-	// there is none. Such an object is Unknown.
+	// Ours: something is still on the object that Remove would take away, a
+	// managed route or our annotation.
+	Ours bool
+	// Fault is why the object cannot carry the route, a mistake that only its
+	// owner can mend; empty if there is none. Level is Unknown where it cannot
+	// be read either.
 	Fault string
 }
 
@@ -184,7 +188,9 @@ type Store interface {
 	// seen may be older than our own last write.
 	Get(ctx context.Context, o Object) (*unstructured.Unstructured, error)
 	// Patch sends one JSON patch (RFC 6902), which carries the
-	// resourceVersion that was seen.
+	// resourceVersion that was seen, and asks for strict field validation: an
+	// older schema that would drop a field refuses it instead. It returns the
+	// object as the API server has stored it.
 	Patch(ctx context.Context, o Object, patch []byte) (*unstructured.Unstructured, error)
 }
 

@@ -38,7 +38,7 @@ func Kind() mesh.Kind {
 		Resources: []mesh.Resource{httpRoutes},
 		Parse:     parse,
 		New: func(store mesh.Store) mesh.Router {
-			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Acked, Render: render, Read: read}, store)
+			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Acked, Render: render, Restore: restore, Read: read}, store)
 		},
 	}
 }

@@ -14,22 +14,26 @@ import (
 
 // read says what an HTTPRoute carries, and whether its parents serve it.
 func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
-	weighted, err := pairs(obj, route, o)
-	if err != nil {
-		return mesh.State{}, err
-	}
 	state := mesh.State{}
-	state.Level, state.Waiting, state.Refused = acknowledged(obj)
-	for _, p := range weighted {
-		stable, canary := weightOf(p.stable), weightOf(p.canary)
-		state.Stable = max(state.Stable, kit.Weight(int32(stable), int32(p.sum), route.Total))
-		state.Canary = max(state.Canary, kit.Weight(int32(canary), int32(p.sum), route.Total))
-	}
 	_, managed := rules(obj, route)
 	for _, rule := range managed {
 		state.Managed = append(state.Managed, kit.String(rule, "name"))
 	}
 	slices.Sort(state.Managed)
+	weighted, err := pairs(obj, route, o)
+	if err != nil {
+		return state, err
+	}
+	for _, rule := range managed {
+		if p, problem := pairOf(rule, obj.GetNamespace(), route); problem == "" {
+			weighted = append(weighted, p) // a mirror route has weights too
+		}
+	}
+	for _, p := range weighted {
+		state.Stable = max(state.Stable, kit.Weight(weightOf(p.stable), p.sum, route.Total))
+		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary), p.sum, route.Total))
+	}
+	state.Level, state.Waiting, state.Refused = acknowledged(obj)
 	return state, nil
 }
 
@@ -42,9 +46,10 @@ func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, re
 	}
 	status, _ := obj.Object["status"].(map[string]any)
 	level = mesh.Acked
+	parents := kit.Maps(status, "parents")
 	for _, ref := range refs {
-		accepted, message := answer(kit.Maps(status, "parents"), ref, obj)
-		parent := kit.String(ref, "name")
+		accepted, message := answer(parents, ref, obj)
+		parent := parentName(ref, obj.GetNamespace())
 		switch {
 		case message != "":
 			refused = first(refused, &mesh.Condition{Parent: parent, Message: message})
@@ -55,6 +60,22 @@ func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, re
 		}
 	}
 	return level, waiting, refused
+}
+
+// parentName such as "Gateway infra/edge" or "Gateway infra/edge https".
+func parentName(ref map[string]any, namespace string) string {
+	kind := "Gateway"
+	if k := kit.String(ref, "kind"); k != "" {
+		kind = k
+	}
+	if ns := kit.String(ref, "namespace"); ns != "" {
+		namespace = ns
+	}
+	name := kind + " " + namespace + "/" + kit.String(ref, "name")
+	if section := kit.String(ref, "sectionName"); section != "" {
+		name += " " + section
+	}
+	return name
 }
 
 func first(a, b *mesh.Condition) *mesh.Condition {

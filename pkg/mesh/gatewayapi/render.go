@@ -5,24 +5,25 @@ package gatewayapi
 
 import (
 	"fmt"
-	"maps"
 	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
 
 // What an HTTPRoute can hold.
 const (
-	maxRules   = 16
-	maxMatches = 128
+	maxRules       = 16
+	maxRuleMatches = 64
+	maxMatches     = 128
 )
+
+// ruleName is what the API allows as the name of a rule.
+var ruleName = regexp.MustCompile(`^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$`)
 
 // render makes the managed rules first, in their order, then the user's own
 // with the weights set.
@@ -32,35 +33,125 @@ func render(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) err
 		return err
 	}
 	for _, p := range weighted {
-		if err := p.weigh(route, o); err != nil {
-			return err
+		if problem := p.weigh(route); problem != "" {
+			return faultOf(o, p.field, problem)
 		}
 	}
-	var made []any
-	for _, m := range route.Managed {
-		for i, p := range weighted {
-			rule, err := managedRule(m, copyName(m.Name, i), p, o)
-			if err != nil {
-				return err
-			}
-			made = append(made, rule)
-		}
+	made, err := managedRules(route.Managed, weighted, o)
+	if err != nil {
+		return err
 	}
 	own, _ := rules(obj, route)
-	all := slices.Clone(made)
-	for _, rule := range own {
-		if !twin(rule, made) {
-			all = append(all, rule)
+	all := make([]any, 0, len(made)+len(own))
+	for _, m := range made {
+		name := kit.String(m.rule, "name")
+		if slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name }) {
+			return faultOf(o, "spec.rules["+name+"]", "is not of this rollout, but has the name of a managed route; rename one of both")
 		}
+		all = append(all, m.finished())
 	}
-	if err := checkLimits(all, len(made), o); err != nil {
-		return err
+	for _, rule := range own {
+		all = append(all, rule)
+	}
+	if len(made) > 0 {
+		if err := checkLimits(all, o); err != nil {
+			return err
+		}
 	}
 	kit.Spec(obj)["rules"] = all
 	return nil
 }
 
-// copyName of the rule that a managed route makes of the i-th weighted rule.
+// restore gives stable the sum of the pair, and drops the managed rules.
+func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
+	own, managed := rules(obj, route)
+	for _, rule := range own {
+		p, problem := pairOf(rule, obj.GetNamespace(), route)
+		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(rule, "name"))) {
+			p.set(p.total(route), 0)
+		}
+	}
+	if len(managed) == 0 {
+		return
+	}
+	kept := make([]any, 0, len(own))
+	for _, rule := range own {
+		kept = append(kept, rule)
+	}
+	kit.Spec(obj)["rules"] = kept
+}
+
+func checkLimits(all []any, o mesh.Object) error {
+	matches, most := 0, 0
+	for _, rule := range all {
+		n := len(kit.Maps(rule.(map[string]any), "matches"))
+		matches, most = matches+n, max(most, n)
+	}
+	if len(all) > maxRules || matches > maxMatches || most > maxRuleMatches {
+		return faultOf(o, "spec.rules", fmt.Sprintf(
+			"would have %d rules and %d matches, %d in one rule, with the managed routes; at most %d, %d and %d are allowed; use fewer, or name the rules to weight",
+			len(all), matches, most, maxRules, maxMatches, maxRuleMatches))
+	}
+	return nil
+}
+
+// made is a managed rule in the making.
+type made struct {
+	rule    map[string]any
+	matches []map[string]any
+	header  bool
+	// source is the place of the weighted rule that it is made of.
+	source int
+}
+
+func (m made) finished() map[string]any {
+	matches := make([]any, 0, len(m.matches))
+	for _, match := range m.matches {
+		matches = append(matches, match)
+	}
+	m.rule["matches"] = matches
+	return m.rule
+}
+
+// managedRules makes, of every weighted rule, one for each managed route: a
+// copy of it that matches less and sends elsewhere.
+func managedRules(managed []mesh.Managed, weighted []pair, o mesh.Object) ([]*made, error) {
+	var all []*made
+	for _, route := range managed {
+		field := "managed route " + route.Name
+		if !ruleName.MatchString(route.Name) || len(route.Name) > 250 {
+			return nil, faultOf(o, field, "is no name for a rule; use lower case letters, digits and -")
+		}
+		if header := twice(route.Headers); header != "" {
+			return nil, faultOf(o, field, fmt.Sprintf("matches header %q twice, but an HTTPRoute needs all to match; use one, with a regular expression", header))
+		}
+		copies := 0
+		for i, p := range weighted {
+			m := &made{source: i, header: len(route.Mirror) == 0}
+			if m.header {
+				m.rule, m.matches = headerRule(route, p)
+			} else {
+				var problem string
+				if m.rule, m.matches, problem = mirrorRule(route, p); problem != "" {
+					return nil, faultOf(o, field, problem)
+				}
+			}
+			if len(m.matches) == 0 {
+				continue // no request matches both
+			}
+			m.rule["name"] = copyName(route.Name, copies)
+			copies++
+			all = append(all, m)
+		}
+		if copies == 0 {
+			return nil, faultOf(o, field, "matches nothing that the weighted rules match; correct its match")
+		}
+	}
+	keepOrder(all)
+	return all, nil
+}
+
+// copyName of the i-th rule that a managed route is made of.
 func copyName(name string, i int) string {
 	if i == 0 {
 		return name
@@ -68,77 +159,52 @@ func copyName(name string, i int) string {
 	return fmt.Sprintf("%s-%d", name, i)
 }
 
-// twin: rule is one of ours whose name an old HTTPRoute definition has
-// dropped. Without this one more would be added on each write.
-func twin(rule map[string]any, made []any) bool {
-	if kit.String(rule, "name") != "" {
-		return false
+// keepOrder makes the order of managed routes hold although a gateway goes by
+// how specific a match is, not by its place: an earlier rule takes in what it
+// has in common with a later one that would win over it.
+//
+// Of {X: beta} before {method GET}, the first becomes {X: beta} or {X: beta,
+// method GET}, because a method wins over a header.
+func keepOrder(all []*made) {
+	for i := len(all) - 1; i >= 0; i-- {
+		first := all[i]
+		alone := slices.Clone(first.matches)
+		for _, later := range all[i+1:] {
+			if later.source != first.source || later.header && first.header {
+				continue
+			}
+			for _, theirs := range later.matches {
+				for _, ours := range alone {
+					common, none, err := both(ours, theirs)
+					if none || err != nil || !outranks(theirs, ours) || contains(first.matches, common) {
+						continue
+					}
+					first.matches = append(first.matches, common)
+				}
+			}
+		}
 	}
-	return slices.ContainsFunc(made, func(m any) bool {
-		nameless := maps.Clone(m.(map[string]any))
-		delete(nameless, "name")
-		return equality.Semantic.DeepEqual(nameless, rule)
-	})
 }
 
-func checkLimits(all []any, made int, o mesh.Object) error {
-	matches := 0
-	for _, rule := range all {
-		matches += len(kit.Maps(rule.(map[string]any), "matches"))
-	}
-	if made > 0 && (len(all) > maxRules || matches > maxMatches) {
-		return faultOf(o, "spec.rules", fmt.Sprintf("would have %d rules and %d matches with the managed routes, at most %d and %d are allowed; use fewer rules, or name the ones to weight",
-			len(all), matches, maxRules, maxMatches))
-	}
-	return nil
-}
-
-func managedRule(m mesh.Managed, name string, p pair, o mesh.Object) (map[string]any, error) {
-	if len(m.Mirror) > 0 {
-		return mirrorRule(m, name, p, o)
-	}
-	return headerRule(m, name, p), nil
-}
-
-// headerRule is the source rule for the canary alone: what it matches with the
-// headers added, and what else it does.
-func headerRule(m mesh.Managed, name string, p pair) map[string]any {
-	rule := runtime.DeepCopyJSON(p.rule)
-	rule["name"] = name
+// headerRule is the weighted rule for the canary alone: what it matches with
+// the headers added, and what else it does.
+func headerRule(m mesh.Managed, p pair) (rule map[string]any, matches []map[string]any) {
+	rule = runtime.DeepCopyJSON(p.rule)
 	backend := runtime.DeepCopyJSON(p.canary)
 	backend["weight"] = int64(1)
 	rule["backendRefs"] = []any{backend}
-	matches := kit.Maps(rule, "matches")
-	if len(matches) == 0 {
-		matches = []map[string]any{{"path": anyPath()}}
-	}
-	var with []any
-	for _, match := range matches {
+	for _, match := range matchesOf(p.rule) {
 		match["headers"] = withHeaders(match, m.Headers)
-		with = append(with, match)
-	}
-	rule["matches"] = with
-	return rule
-}
-
-// withHeaders adds headers to those of a match. A header may stand in it only
-// once, so that the step's replaces the rule's.
-func withHeaders(match map[string]any, headers []mesh.HeaderMatch) []any {
-	var all []any
-	for _, h := range kit.Maps(match, "headers") {
-		if !slices.ContainsFunc(headers, func(n mesh.HeaderMatch) bool { return strings.EqualFold(n.Header, kit.String(h, "name")) }) {
-			all = append(all, h)
+		if !contains(matches, match) {
+			matches = append(matches, match)
 		}
 	}
-	for _, h := range headers {
-		all = append(all, headerMatch(h.Header, h.Value))
-	}
-	return all
+	return rule, matches
 }
 
-// mirrorRule answers as the weights say, and copies to the canary.
-func mirrorRule(m mesh.Managed, name string, p pair, o mesh.Object) (map[string]any, error) {
-	rule := map[string]any{"name": name, "backendRefs": []any{runtime.DeepCopyJSON(p.stable), runtime.DeepCopyJSON(p.canary)}}
+// mirrorRule is the weighted rule, weights included, for those of its requests
+// that are copied to the canary too.
+func mirrorRule(m mesh.Managed, p pair) (rule map[string]any, matches []map[string]any, problem string) {
 	target := map[string]any{"group": "", "kind": "Service", "name": p.canary["name"]}
 	for _, field := range []string{"port", "namespace"} {
 		if v, ok := p.canary[field]; ok {
@@ -149,67 +215,26 @@ func mirrorRule(m mesh.Managed, name string, p pair, o mesh.Object) (map[string]
 	if m.Percent < 100 {
 		mirror["percent"] = int64(m.Percent)
 	}
+	rule = runtime.DeepCopyJSON(p.rule)
 	filters := []any{map[string]any{"type": "RequestMirror", "requestMirror": mirror}}
-	for _, f := range kit.Maps(p.rule, "filters") {
-		filters = append(filters, runtime.DeepCopyJSON(f))
+	for _, f := range kit.Maps(rule, "filters") {
+		filters = append(filters, f)
 	}
 	rule["filters"] = filters
-	var matches []any
 	for _, r := range m.Mirror {
-		match, err := requestMatch(r, m.Name, o)
-		if err != nil {
-			return nil, err
+		wanted, problem := requestMatch(r)
+		if problem != "" {
+			return nil, nil, problem
 		}
-		matches = append(matches, match)
-	}
-	rule["matches"] = matches
-	return rule, nil
-}
-
-func requestMatch(r mesh.RequestMatch, name string, o mesh.Object) (map[string]any, error) {
-	match := map[string]any{"path": anyPath()}
-	if r.Path != nil {
-		match["path"] = pathMatch(*r.Path)
-	}
-	if r.Method != nil {
-		if r.Method.Exact == "" {
-			return nil, faultOf(o, "setMirrorRoute "+name+".match.method", "an HTTPRoute matches a method only exactly; use exact")
+		for _, own := range matchesOf(p.rule) {
+			match, none, err := both(own, wanted)
+			if err != nil {
+				return nil, nil, err.Error() + "; correct its match"
+			}
+			if !none && !contains(matches, match) {
+				matches = append(matches, match)
+			}
 		}
-		match["method"] = r.Method.Exact
 	}
-	var headers []any
-	for _, header := range slices.Sorted(maps.Keys(r.Headers)) {
-		headers = append(headers, headerMatch(header, r.Headers[header]))
-	}
-	if headers != nil {
-		match["headers"] = headers
-	}
-	return match, nil
-}
-
-// anyPath is what the API server writes where no path is given.
-func anyPath() map[string]any { return map[string]any{"type": "PathPrefix", "value": "/"} }
-
-func pathMatch(p mesh.Pattern) map[string]any {
-	switch {
-	case p.Exact != "":
-		return map[string]any{"type": "Exact", "value": p.Exact}
-	case p.Prefix != "":
-		return map[string]any{"type": "PathPrefix", "value": p.Prefix}
-	default:
-		return map[string]any{"type": "RegularExpression", "value": p.Regex}
-	}
-}
-
-// headerMatch: a prefix is a regular expression here, with all that is special
-// in it quoted.
-func headerMatch(name string, p mesh.Pattern) map[string]any {
-	kind, value := "RegularExpression", p.Regex
-	switch {
-	case p.Exact != "":
-		kind, value = "Exact", p.Exact
-	case p.Prefix != "":
-		value = "^" + regexp.QuoteMeta(p.Prefix) + ".*"
-	}
-	return map[string]any{"name": name, "type": kind, "value": value}
+	return rule, matches, ""
 }

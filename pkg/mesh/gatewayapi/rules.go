@@ -13,19 +13,25 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// maxWeight of one backend, by the API.
+const maxWeight = 1_000_000
+
 // pair is the two backends of one rule that are ours to weight.
 type pair struct {
 	rule           map[string]any
 	stable, canary map[string]any
+	// field is the path of the rule's backends.
+	field string
 	// sum of the pair's weights; alone: no other backend has a weight.
 	sum   int64
 	alone bool
 }
 
-// rules of an object that are the user's own, without managed ones.
+// rules of an object that are the user's own, and managed ones.
 func rules(obj *unstructured.Unstructured, route mesh.Route) (own, managed []map[string]any) {
+	made := kit.Made(obj, route.Rollout)
 	for _, rule := range kit.Maps(kit.Spec(obj), "rules") {
-		if isManaged(kit.String(rule, "name"), route) {
+		if isManaged(rule, obj.GetNamespace(), route, made) {
 			managed = append(managed, rule)
 		} else {
 			own = append(own, rule)
@@ -34,52 +40,105 @@ func rules(obj *unstructured.Unstructured, route mesh.Route) (own, managed []map
 	return own, managed
 }
 
-// isManaged: a rule of that name is ours.
-func isManaged(name string, route mesh.Route) bool {
-	return name != "" && slices.ContainsFunc(route.Reserved, func(reserved string) bool { return kit.IsCopy(name, reserved) })
+// isManaged: the annotation says that we made the rule, or it has a name of
+// ours and sends to the canary, as one that another controller has left.
+func isManaged(rule map[string]any, namespace string, route mesh.Route, made []string) bool {
+	name := kit.String(rule, "name")
+	if name == "" || slices.Contains(made, name) {
+		return name != ""
+	}
+	return slices.ContainsFunc(route.Reserved, func(reserved string) bool { return kit.IsCopy(name, reserved) }) &&
+		slices.ContainsFunc(kit.Maps(rule, "backendRefs"), func(b map[string]any) bool {
+			return isService(b, route.Canary, namespace, route)
+		})
 }
 
 // pairs finds the rules whose weights are ours: every one that has both
 // backends, or the named ones.
 func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]pair, error) {
+	if !kit.WellFormed(kit.Spec(obj), "rules") {
+		return nil, faultOf(o, "spec.rules", "is not a list of rules")
+	}
 	own, _ := rules(obj, route)
+	if missing := unnamed(o.Rules, own); missing != "" {
+		return nil, faultOf(o, "spec.rules", fmt.Sprintf("has no rule named %q; name it, or correct trafficRouting.gatewayAPI", missing))
+	}
 	var found []pair
-	for _, rule := range own {
+	for i, rule := range own {
 		if len(o.Rules) > 0 && !slices.Contains(o.Rules, kit.String(rule, "name")) {
 			continue
 		}
-		if p, ok := pairOf(rule, obj.GetNamespace(), route); ok {
+		p, problem := pairOf(rule, obj.GetNamespace(), route)
+		switch {
+		case problem == "":
+			p.field = backends(rule, i)
 			found = append(found, p)
-		} else if len(o.Rules) > 0 {
-			return nil, faultOf(o, "spec.rules["+kit.String(rule, "name")+"].backendRefs",
-				fmt.Sprintf("needs both Services %q and %q", route.Stable, route.Canary))
+		case len(o.Rules) > 0 || p.stable != nil && p.canary != nil:
+			return nil, faultOf(o, backends(rule, i), problem)
 		}
 	}
-	if len(found) == 0 || len(found) < len(o.Rules) {
-		return nil, faultOf(o, "spec.rules", fmt.Sprintf("no rule %v has both Services %q and %q as backends; add them", o.Rules, route.Stable, route.Canary))
+	if len(found) == 0 {
+		return nil, faultOf(o, "spec.rules", fmt.Sprintf("no rule has both Services %q and %q as backends; add them to one", route.Stable, route.Canary))
 	}
 	return found, nil
+}
+
+// unnamed is the first of names that no rule has, "" if there is none.
+func unnamed(names []string, own []map[string]any) string {
+	for _, name := range names {
+		if !slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name }) {
+			return name
+		}
+	}
+	return ""
 }
 
 func faultOf(o mesh.Object, field, problem string) error {
 	return &mesh.Fault{Object: o.String(), Field: field, Problem: problem}
 }
 
-func pairOf(rule map[string]any, namespace string, route mesh.Route) (pair, bool) {
-	p := pair{rule: rule, alone: true}
+// backends is the path of a rule's backends, by its name or its place among
+// the user's own rules.
+func backends(rule map[string]any, i int) string {
+	if name := kit.String(rule, "name"); name != "" {
+		return "spec.rules[" + name + "].backendRefs"
+	}
+	return fmt.Sprintf("spec.rules[%d].backendRefs", i)
+}
+
+// pairOf a rule; problem says why it has none, "" if it has.
+func pairOf(rule map[string]any, namespace string, route mesh.Route) (p pair, problem string) {
+	p = pair{rule: rule, alone: true}
+	twice, negative := "", false
 	for _, backend := range kit.Maps(rule, "backendRefs") {
-		switch weight := weightOf(backend); {
-		case p.stable == nil && isService(backend, route.Stable, namespace, route):
+		weight := weightOf(backend)
+		negative = negative || weight < 0
+		switch {
+		case isService(backend, route.Stable, namespace, route):
+			if p.stable != nil {
+				twice = route.Stable
+			}
 			p.stable = backend
 			p.sum += weight
-		case p.canary == nil && isService(backend, route.Canary, namespace, route):
+		case isService(backend, route.Canary, namespace, route):
+			if p.canary != nil {
+				twice = route.Canary
+			}
 			p.canary = backend
 			p.sum += weight
-		case weight > 0:
+		case weight != 0:
 			p.alone = false
 		}
 	}
-	return p, p.stable != nil && p.canary != nil
+	switch {
+	case p.stable == nil || p.canary == nil:
+		return p, fmt.Sprintf("needs both Services %q and %q", route.Stable, route.Canary)
+	case twice != "":
+		return p, fmt.Sprintf("has Service %q twice; its share cannot be told", twice)
+	case negative || p.sum > kit.MaxSum:
+		return p, "has a weight out of range"
+	}
+	return p, ""
 }
 
 // isService: the backend is that Service of the rollout's namespace.
@@ -101,22 +160,29 @@ func weightOf(backend map[string]any) int64 {
 }
 
 // total of the pair's weights from now on: W where it is alone in its rule,
-// else what the user gave it.
-func (p pair) total(route mesh.Route) int32 {
+// as far as one backend can have that much, else what the user gave it.
+func (p pair) total(route mesh.Route) int64 {
 	if p.alone {
-		return route.Total
+		return min(int64(route.Total), maxWeight)
 	}
-	return int32(p.sum)
+	return p.sum
 }
 
-// weigh sets both weights.
-func (p pair) weigh(route mesh.Route, o mesh.Object) error {
+// weigh sets both weights; problem says why they cannot be.
+func (p pair) weigh(route mesh.Route) (problem string) {
 	total := p.total(route)
 	canary, ok := kit.Share(route.Weight, route.Total, total)
-	if !ok || total < 2 {
-		return faultOf(o, "spec.rules["+kit.String(p.rule, "name")+"].backendRefs",
-			fmt.Sprintf("the weights of %q and %q sum to %d beside other backends, too little to split; give them at least 100", route.Stable, route.Canary, total))
+	switch {
+	case !ok && p.alone:
+		return fmt.Sprintf("a weight of %d of %d is too small for an HTTPRoute; use more", route.Weight, route.Total)
+	case !ok:
+		return fmt.Sprintf("the weights of %q and %q sum to %d beside other backends, too little for %d of %d; multiply all weights of the rule",
+			route.Stable, route.Canary, total, route.Weight, route.Total)
 	}
-	p.stable["weight"], p.canary["weight"] = int64(total-canary), int64(canary)
-	return nil
+	p.set(total-canary, canary)
+	return ""
+}
+
+func (p pair) set(stable, canary int64) {
+	p.stable["weight"], p.canary["weight"] = stable, canary
 }

@@ -20,9 +20,6 @@ import (
 // Name of the Kind, the key under trafficRouting.
 const Name = "istio"
 
-// whole is what the weights of one http route sum to.
-const whole = 100
-
 var virtualServices = mesh.Resource{
 	GroupResource: schema.GroupResource{Group: "networking.istio.io", Resource: "virtualservices"},
 	Kind:          "VirtualService",
@@ -41,7 +38,7 @@ func Kind() mesh.Kind {
 		Resources: []mesh.Resource{virtualServices},
 		Parse:     parse,
 		New: func(store mesh.Store) mesh.Router {
-			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Accepted, Render: render, Read: read}, store)
+			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Accepted, Render: render, Restore: restore, Read: read}, store)
 		},
 	}
 }

@@ -22,20 +22,42 @@ func render(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) err
 		return err
 	}
 	for _, p := range weighted {
-		if err := p.weigh(route, o); err != nil {
-			return err
+		if problem := p.weigh(route); problem != "" {
+			return faultOf(o, destinations(p.route), problem)
 		}
 	}
-	var all []any
+	own, _ := routes(obj, route)
+	all := make([]any, 0, len(route.Managed)+len(own))
 	for _, m := range route.Managed {
+		if slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == m.Name }) {
+			return faultOf(o, "spec.http["+m.Name+"]", "is not of this rollout, but has the name of a managed route; rename one of both")
+		}
 		all = append(all, managedRoute(m, weighted[0]))
 	}
-	own, _ := routes(obj, route)
 	for _, r := range own {
 		all = append(all, r)
 	}
 	kit.Spec(obj)["http"] = all
 	return nil
+}
+
+// restore gives stable the sum of the pair, and drops the managed routes.
+func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
+	own, managed := routes(obj, route)
+	for _, r := range own {
+		p, problem := pairOf(r, route)
+		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
+			p.set(p.total(), 0)
+		}
+	}
+	if len(managed) == 0 {
+		return
+	}
+	kept := make([]any, 0, len(own))
+	for _, r := range own {
+		kept = append(kept, r)
+	}
+	kit.Spec(obj)["http"] = kept
 }
 
 func managedRoute(m mesh.Managed, source pair) map[string]any {
@@ -121,23 +143,25 @@ func stringMatch(p mesh.Pattern) map[string]any {
 // read says what a VirtualService carries. Istio does not say whether its
 // proxies serve it.
 func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
-	weighted, err := pairs(obj, route, o)
-	if err != nil {
-		return mesh.State{}, err
-	}
+	state := mesh.State{}
 	_, managed := routes(obj, route)
-	state := mesh.State{Level: mesh.Accepted}
 	for _, r := range managed {
 		state.Managed = append(state.Managed, kit.String(r, "name"))
-		if p, ok := pairOf(r, route); ok {
+	}
+	slices.Sort(state.Managed)
+	weighted, err := pairs(obj, route, o)
+	if err != nil {
+		return state, err
+	}
+	for _, r := range managed {
+		if p, problem := pairOf(r, route); problem == "" {
 			weighted = append(weighted, p) // a mirror route has weights too
 		}
 	}
-	slices.Sort(state.Managed)
 	for _, p := range weighted {
-		n := len(kit.Maps(p.route, "route"))
-		state.Stable = max(state.Stable, kit.Weight(int32(weightOf(p.stable, n)), int32(p.sum), route.Total))
-		state.Canary = max(state.Canary, kit.Weight(int32(weightOf(p.canary, n)), int32(p.sum), route.Total))
+		state.Stable = max(state.Stable, kit.Weight(weightOf(p.stable, p.of), p.sum, route.Total))
+		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary, p.of), p.sum, route.Total))
 	}
+	state.Level = mesh.Accepted
 	return state, nil
 }

@@ -14,10 +14,15 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// whole is what the weights of one http route sum to.
+const whole = 100
+
 // pair is the two destinations of one http route that are ours to weight.
 type pair struct {
 	route          map[string]any
 	stable, canary map[string]any
+	// of is the number of destinations in the route.
+	of int
 	// sum of the pair's weights; alone: no other destination has a weight.
 	sum   int64
 	alone bool
@@ -25,8 +30,9 @@ type pair struct {
 
 // routes of an object that are the user's own, and managed ones.
 func routes(obj *unstructured.Unstructured, route mesh.Route) (own, managed []map[string]any) {
+	made := kit.Made(obj, route.Rollout)
 	for _, r := range kit.Maps(kit.Spec(obj), "http") {
-		if slices.Contains(route.Reserved, kit.String(r, "name")) {
+		if isManaged(r, route, made) {
 			managed = append(managed, r)
 		} else {
 			own = append(own, r)
@@ -35,67 +41,108 @@ func routes(obj *unstructured.Unstructured, route mesh.Route) (own, managed []ma
 	return own, managed
 }
 
-// pairs finds the http routes whose weights are ours: the named ones, or the
-// only one, or the first without a name.
+// isManaged: the annotation says that we made the route, or it has a name of
+// ours and sends or copies to the canary, as one that another controller has
+// left.
+func isManaged(r map[string]any, route mesh.Route, made []string) bool {
+	name := kit.String(r, "name")
+	if name == "" || slices.Contains(made, name) {
+		return name != ""
+	}
+	mirror, _ := r["mirror"].(map[string]any)
+	return slices.Contains(route.Reserved, name) && (isService(mirror, route.Canary) ||
+		slices.ContainsFunc(kit.Maps(r, "route"), func(d map[string]any) bool { return isHost(d, route.Canary) }))
+}
+
+// pairs finds the http routes whose weights are ours: the named ones, or else
+// the only one.
 func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]pair, error) {
+	if !kit.WellFormed(kit.Spec(obj), "http") {
+		return nil, faultOf(o, "spec.http", "is not a list of routes")
+	}
 	own, _ := routes(obj, route)
 	if len(own) == 0 {
 		return nil, faultOf(o, "spec.http", "has no route; weights, header and mirror routes need one")
 	}
-	var chosen []map[string]any
+	chosen := own
 	switch {
 	case len(o.Rules) > 0:
+		chosen = nil
 		for _, name := range o.Rules {
 			i := slices.IndexFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name })
 			if i < 0 {
-				return nil, faultOf(o, "spec.http", fmt.Sprintf("has no route named %q; add it, or correct trafficRouting.istio", name))
+				return nil, faultOf(o, "spec.http", fmt.Sprintf("has no route named %q; name it, or correct trafficRouting.istio", name))
 			}
 			chosen = append(chosen, own[i])
 		}
 	case len(own) > 1:
 		return nil, faultOf(o, "spec.http", fmt.Sprintf("has %d routes; name the ones to weight in trafficRouting.istio", len(own)))
-	default:
-		chosen = own
 	}
 	var found []pair
 	for _, r := range chosen {
-		p, ok := pairOf(r, route)
-		if !ok {
-			return nil, faultOf(o, "spec.http["+kit.String(r, "name")+"].route", fmt.Sprintf("needs both hosts %q and %q", route.Stable, route.Canary))
+		p, problem := pairOf(r, route)
+		if problem != "" {
+			return nil, faultOf(o, destinations(r), problem)
 		}
 		found = append(found, p)
 	}
 	return found, nil
 }
 
+// destinations is the path of a route's destinations.
+func destinations(r map[string]any) string { return "spec.http[" + kit.String(r, "name") + "].route" }
+
 func faultOf(o mesh.Object, field, problem string) error {
 	return &mesh.Fault{Object: o.String(), Field: field, Problem: problem}
 }
 
-func pairOf(r map[string]any, route mesh.Route) (pair, bool) {
-	p := pair{route: r, alone: true}
-	destinations := kit.Maps(r, "route")
-	for _, d := range destinations {
-		switch weight := weightOf(d, len(destinations)); {
-		case p.stable == nil && isHost(d, route.Stable):
+// pairOf a route; problem says why it has none, "" if it has.
+func pairOf(r map[string]any, route mesh.Route) (p pair, problem string) {
+	all := kit.Maps(r, "route")
+	p = pair{route: r, of: len(all), alone: true}
+	twice, negative := "", false
+	for _, d := range all {
+		weight := weightOf(d, p.of)
+		negative = negative || weight < 0
+		switch {
+		case isHost(d, route.Stable):
+			if p.stable != nil {
+				twice = route.Stable
+			}
 			p.stable = d
 			p.sum += weight
-		case p.canary == nil && isHost(d, route.Canary):
+		case isHost(d, route.Canary):
+			if p.canary != nil {
+				twice = route.Canary
+			}
 			p.canary = d
 			p.sum += weight
-		case weight > 0:
+		case weight != 0:
 			p.alone = false
 		}
 	}
-	return p, p.stable != nil && p.canary != nil
+	switch {
+	case p.stable == nil || p.canary == nil:
+		return p, fmt.Sprintf("needs both hosts %q and %q", route.Stable, route.Canary)
+	case twice != "":
+		return p, fmt.Sprintf("has host %q twice; its share cannot be told", twice)
+	case negative || p.sum > kit.MaxSum:
+		return p, "has a weight out of range"
+	}
+	return p, ""
 }
 
-// isHost compares hosts by what stands before the first dot, so that a short
-// name, one with a namespace and a full one are the same.
+// isHost: the destination is that Service.
 func isHost(d map[string]any, service string) bool {
 	destination, _ := d["destination"].(map[string]any)
+	return isService(destination, service)
+}
+
+// isService compares hosts by what stands before the first dot, so that a
+// short name, one with a namespace and a full one are the same.
+func isService(destination map[string]any, service string) bool {
 	host, _, _ := strings.Cut(kit.String(destination, "host"), ".")
-	return host == service
+	return host != "" && host == service
 }
 
 // weightOf is 100 for the only destination of a route, and 0 where none is
@@ -110,18 +157,30 @@ func weightOf(d map[string]any, of int) int64 {
 	return 0
 }
 
-// weigh sets both weights: they sum to 100 where the pair is alone in its
-// route, else to what the user gave it.
-func (p pair) weigh(route mesh.Route, o mesh.Object) error {
-	sum := int32(whole)
-	if !p.alone {
-		sum = int32(p.sum)
+// total of the pair's weights from now on: 100 where the pair is alone in its
+// route, else what the user gave it.
+func (p pair) total() int64 {
+	if p.alone {
+		return whole
 	}
-	canary, ok := kit.Share(route.Weight, route.Total, sum)
-	if !ok || sum < 2 {
-		return faultOf(o, "spec.http["+kit.String(p.route, "name")+"].route",
-			fmt.Sprintf("the weights of %q and %q sum to %d beside other destinations, too little to split", route.Stable, route.Canary, sum))
+	return p.sum
+}
+
+// weigh sets both weights; problem says why they cannot be.
+func (p pair) weigh(route mesh.Route) (problem string) {
+	total := p.total()
+	canary, ok := kit.Share(route.Weight, route.Total, total)
+	switch {
+	case !ok && p.alone:
+		return fmt.Sprintf("a weight of %d of %d is too small for Istio, which knows whole percents; use more", route.Weight, route.Total)
+	case !ok:
+		return fmt.Sprintf("the weights of %q and %q sum to %d beside other destinations, too little for %d of %d; give them more",
+			route.Stable, route.Canary, total, route.Weight, route.Total)
 	}
-	p.stable["weight"], p.canary["weight"] = int64(sum-canary), int64(canary)
-	return nil
+	p.set(total-canary, canary)
+	return ""
+}
+
+func (p pair) set(stable, canary int64) {
+	p.stable["weight"], p.canary["weight"] = stable, canary
 }

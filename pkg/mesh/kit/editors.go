@@ -12,11 +12,13 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // EditorsAnnotation is on a route object while a rollout's route on it is not
 // at rest. It says what it takes to undo the route, so that it can be undone
-// when the Rollout is gone: a JSON object with an entry per rollout.
+// when the Rollout is gone: a JSON object with an entry per rollout, under
+// namespace/name.
 const EditorsAnnotation = "rollout.argoproj.io/managed-by"
 
 // editor is an entry of the annotation.
@@ -26,13 +28,20 @@ type editor struct {
 	Total    int32    `json:"total,omitempty"`
 	Rules    []string `json:"rules,omitempty"`
 	Reserved []string `json:"reserved,omitempty"`
+	// Managed names the rules that were made, as they are on the object.
+	Managed []string `json:"managed,omitempty"`
+}
+
+// route with which to give back what the entry tells of.
+func (e editor) route(rollout types.NamespacedName) mesh.Route {
+	return mesh.Route{Rollout: rollout, Stable: e.Stable, Canary: e.Canary, Total: max(1, e.Total), Reserved: e.Reserved}
 }
 
 // editors reads the annotation. What cannot be read is nobody's.
 func editors(obj *unstructured.Unstructured) map[string]editor {
 	all := map[string]editor{}
 	if text, ok := obj.GetAnnotations()[EditorsAnnotation]; ok {
-		if json.Unmarshal([]byte(text), &all) != nil {
+		if json.Unmarshal([]byte(text), &all) != nil || all == nil {
 			return map[string]editor{}
 		}
 	}
@@ -45,21 +54,40 @@ func Editors(obj *unstructured.Unstructured) []string {
 	return slices.Sorted(maps.Keys(editors(obj)))
 }
 
+// Made lists the names of the managed rules that a rollout has made on obj.
+func Made(obj *unstructured.Unstructured, rollout types.NamespacedName) []string {
+	return editors(obj)[rollout.String()].Managed
+}
+
 // Leftover is the Route with which to Remove what a rollout has left on obj,
-// an object of that resource.
+// an object of o's resource.
 func Leftover(obj *unstructured.Unstructured, rollout string, o mesh.Object) (mesh.Route, bool) {
 	e, ok := editors(obj)[rollout]
 	if !ok {
 		return mesh.Route{}, false
 	}
+	var name types.NamespacedName
+	name.Namespace, name.Name, _ = strings.Cut(rollout, "/")
 	o.Namespace, o.Name, o.Rules = obj.GetNamespace(), obj.GetName(), e.Rules
-	r := mesh.Route{Stable: e.Stable, Canary: e.Canary, Total: e.Total, Reserved: e.Reserved, Objects: []mesh.Object{o}}
-	r.Rollout.Namespace, r.Rollout.Name, _ = strings.Cut(rollout, "/")
+	r := e.route(name)
+	r.Objects = []mesh.Object{o}
 	return r, true
 }
 
-// setEditor adds or removes the entry of a rollout.
-func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) error {
+// Leftovers gives a Route for Remove per rollout that has left something on
+// obj, an object of o's resource.
+func Leftovers(obj *unstructured.Unstructured, o mesh.Object) []mesh.Route {
+	var all []mesh.Route
+	for _, rollout := range Editors(obj) {
+		r, _ := Leftover(obj, rollout, o)
+		all = append(all, r)
+	}
+	return all
+}
+
+// setEditor adds or removes the entry of a rollout, which has made the named
+// rules.
+func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made []string) error {
 	all := editors(obj)
 	key := route.Rollout.String()
 	if route.AtRest() {
@@ -68,20 +96,23 @@ func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) 
 		}
 		delete(all, key)
 	} else {
-		all[key] = editor{Stable: route.Stable, Canary: route.Canary, Total: route.Total, Rules: o.Rules, Reserved: route.Reserved}
+		all[key] = editor{
+			Stable: route.Stable, Canary: route.Canary, Total: route.Total,
+			Rules: o.Rules, Reserved: route.Reserved, Managed: made,
+		}
 	}
 	annotations := obj.GetAnnotations()
-	if len(all) == 0 {
-		delete(annotations, EditorsAnnotation)
-	} else {
+	if annotations == nil {
+		annotations = map[string]string{}
+	}
+	if len(all) > 0 {
 		text, err := json.Marshal(all)
 		if err != nil {
 			return err
 		}
-		if annotations == nil {
-			annotations = map[string]string{}
-		}
 		annotations[EditorsAnnotation] = string(text)
+	} else {
+		delete(annotations, EditorsAnnotation)
 	}
 	if len(annotations) == 0 {
 		unstructured.RemoveNestedField(obj.Object, "metadata", "annotations")

@@ -1,9 +1,9 @@
 // Copyright The Sluice Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Package kit is what routers are built with. A Kind says, as two pure
-// functions, how one object carries a route and what one object carries; kit
-// makes a Router of them: the one copy, edit, compare and patch.
+// Package kit is what routers are built with. A Kind says, as pure functions,
+// how one object carries a route and what one object carries; kit makes a
+// Router of them: the one copy, edit, compare and patch.
 package kit
 
 import (
@@ -20,6 +20,9 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// FieldManager of every write of ours.
+const FieldManager = "sluice"
+
 // Renderer is the pure part of a Kind.
 type Renderer struct {
 	// Kind is the name of the Kind, and Best the highest Level of it.
@@ -28,8 +31,12 @@ type Renderer struct {
 	// Render edits obj so that it carries route, and touches nothing else. Its
 	// error is a *mesh.Fault: the object cannot carry the route.
 	Render func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) error
+	// Restore undoes all that Render ever put into obj for this route, as far
+	// as it is still there: managed routes go, and where the pair is weighted
+	// stable gets its sum.
+	Restore func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object)
 	// Read says what obj carries: Level, Stable, Canary, Managed, Waiting and
-	// Refused. Its error is a *mesh.Fault.
+	// Refused. Its error is a *mesh.Fault; the State then says only Managed.
 	Read func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error)
 }
 
@@ -45,27 +52,27 @@ type router struct {
 func (r router) Apply(ctx context.Context, route mesh.Route) error {
 	var errs []error
 	for _, o := range route.Objects {
-		errs = append(errs, r.edit(ctx, route, o))
+		errs = append(errs, r.edit(ctx, o, func(seen *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return r.rendered(seen, route, o)
+		}))
 	}
 	return errors.Join(errs...)
 }
 
-// Remove leaves the pair's weights at rest and nothing else of ours.
+// Remove leaves the pair's weights at rest and nothing else of ours. An object
+// that is gone, or that the pair has gone from, is fine.
 func (r router) Remove(ctx context.Context, route mesh.Route) error {
-	route.Weight, route.Managed = 0, nil
 	var errs []error
 	for _, o := range route.Objects {
-		if err := r.edit(ctx, route, o); !gone(err) {
+		err := r.edit(ctx, o, func(seen *unstructured.Unstructured) (*unstructured.Unstructured, error) {
+			return r.restored(seen, route, o)
+		})
+		var missing *missingError
+		if !errors.As(err, &missing) {
 			errs = append(errs, err)
 		}
 	}
 	return errors.Join(errs...)
-}
-
-// gone: the object does not exist.
-func gone(err error) bool {
-	var missing *missingError
-	return errors.As(err, &missing)
 }
 
 // missingError is the user's fault in Apply, and nothing to mind in Remove.
@@ -73,18 +80,25 @@ type missingError struct{ mesh.Fault }
 
 func (e *missingError) Unwrap() error { return &e.Fault }
 
-func (r router) edit(ctx context.Context, route mesh.Route, o mesh.Object) error {
+func missing(o mesh.Object) error {
+	return &missingError{mesh.Fault{Object: o.String(), Problem: "does not exist; create it"}}
+}
+
+type change func(seen *unstructured.Unstructured) (*unstructured.Unstructured, error)
+
+// edit is the one place that writes.
+func (r router) edit(ctx context.Context, o mesh.Object, change change) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
 	seen, err := r.store.Get(ctx, o)
 	if apierrors.IsNotFound(err) {
-		return &missingError{mesh.Fault{Object: o.String(), Problem: "does not exist; create it"}}
+		return missing(o)
 	}
 	if err != nil {
 		return fmt.Errorf("read %s: %w", o, err)
 	}
-	edited, err := r.rendered(seen, route, o)
+	edited, err := change(seen)
 	if err != nil {
 		return err
 	}
@@ -92,12 +106,52 @@ func (r router) edit(ctx context.Context, route mesh.Route, o mesh.Object) error
 	if err != nil || patch == nil {
 		return err
 	}
-	_, err = r.store.Patch(ctx, o, patch)
+	answer, err := r.store.Patch(ctx, o, patch)
+	if err != nil {
+		return refused(o, err)
+	}
+	return arrived(o, answer, change)
+}
+
+// refused tells what the API server has against the object that came out, the
+// user's to mend, from all else. A patch that does not even fit the object as
+// it is by now is answered as invalid too, but without a cause.
+func refused(o mesh.Object, err error) error {
+	var status apierrors.APIStatus
 	switch {
-	case apierrors.IsInvalid(err):
-		return &mesh.Fault{Object: o.String(), Problem: "cannot carry the route: " + err.Error()}
-	case err != nil:
-		return fmt.Errorf("write %s: %w", o, err)
+	case apierrors.IsNotFound(err):
+		return missing(o)
+	case apierrors.IsInvalid(err) && errors.As(err, &status) && status.Status().Details != nil && len(status.Status().Details.Causes) > 0:
+		return &mesh.Fault{Object: o.String(), Problem: "cannot carry the route: " + brief(err.Error())}
+	}
+	return fmt.Errorf("write %s: %w", o, err)
+}
+
+// brief keeps the two ends of a message that quotes a whole object.
+func brief(message string) string {
+	const start, end = 120, 280
+	if len(message) <= start+end {
+		return message
+	}
+	return message[:start] + " ... " + message[len(message)-end:]
+}
+
+// arrived checks that the API server stored what was written: a field that
+// its schema does not know, or that a webhook reverts, would be written again
+// for ever.
+func arrived(o mesh.Object, answer *unstructured.Unstructured, change change) error {
+	if answer == nil {
+		return nil
+	}
+	again, err := change(answer)
+	if err != nil {
+		return err
+	}
+	if path := firstDifference("", answer.Object, again.Object); path != "" {
+		return &mesh.Fault{
+			Object: o.String(), Field: path,
+			Problem: "did not come out as it was written; update the CustomResourceDefinition, or correct the admission webhook that changes it",
+		}
 	}
 	return nil
 }
@@ -108,19 +162,45 @@ func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o me
 		route.Managed = nil
 	}
 	edited := seen.DeepCopy()
+	r.handOver(edited, route, o)
 	if err := r.Render(edited, route, o); err != nil {
 		return nil, err
 	}
-	if err := setEditor(edited, route, o); err != nil {
+	made, err := r.Read(edited, route, o)
+	if err != nil {
 		return nil, err
 	}
-	return edited, nil
+	return edited, setEditor(edited, route, o, made.Managed)
+}
+
+// restored is a copy of seen from which route is taken out.
+func (r router) restored(seen *unstructured.Unstructured, route mesh.Route, o mesh.Object) (*unstructured.Unstructured, error) {
+	route.Weight, route.Managed = 0, nil
+	edited := seen.DeepCopy()
+	r.handOver(edited, route, o)
+	r.Restore(edited, route, o)
+	return edited, setEditor(edited, route, o, nil)
+}
+
+// handOver takes out what the rollout has on obj with other Services, rules or
+// names of managed routes than route has.
+func (r router) handOver(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
+	e, ok := editors(obj)[route.Rollout.String()]
+	if !ok || e.Stable == route.Stable && e.Canary == route.Canary &&
+		slices.Equal(e.Rules, o.Rules) && slices.Equal(e.Reserved, route.Reserved) {
+		return
+	}
+	o.Rules = e.Rules
+	r.Restore(obj, e.route(route.Rollout), o)
 }
 
 // Observe reads every object. Where one cannot be read all is Unknown.
 func (r router) Observe(ctx context.Context, route mesh.Route) (mesh.Observed, error) {
-	seen := mesh.Observed{Kind: r.Kind, Best: r.Best, Level: r.Best, Matches: true}
 	unknown := mesh.Observed{Kind: r.Kind, Best: r.Best}
+	if len(route.Objects) == 0 || ctx.Err() != nil {
+		return unknown, ctx.Err()
+	}
+	seen := mesh.Observed{Kind: r.Kind, Best: r.Best, Level: r.Best, Matches: true}
 	managed := map[string]bool{}
 	for _, o := range route.Objects {
 		state, err := r.observe(ctx, route, o)
@@ -136,7 +216,7 @@ func (r router) Observe(ctx context.Context, route mesh.Route) (mesh.Observed, e
 		}
 	}
 	seen.Managed = slices.Sorted(maps.Keys(managed))
-	return seen, ctx.Err()
+	return seen, nil
 }
 
 func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (mesh.State, error) {
@@ -149,25 +229,23 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	}
 	state, err := r.Read(obj, route, o)
 	var fault *mesh.Fault
-	switch {
-	case errors.As(err, &fault):
-		state = mesh.State{Fault: fault.Error()} // Level Unknown
-	case err != nil:
+	if errors.As(err, &fault) {
+		state = mesh.State{Managed: state.Managed, Fault: fault.Error()} // Level Unknown
+	} else if err != nil {
 		return mesh.State{}, err
 	}
 	edited, err := r.rendered(obj, route, o)
 	if errors.As(err, &fault) && state.Fault == "" {
 		state.Fault = fault.Error()
 	}
+	_, left := editors(obj)[route.Rollout.String()]
 	state.Object = o
+	state.Ours = left || len(state.Managed) > 0
 	state.Matches = err == nil && equality.Semantic.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)
 	state.ResourceVersion = obj.GetResourceVersion()
 	return state, nil
 }
-
-// FieldManager of every write of ours.
-const FieldManager = "sluice"
 
 // lastForeignManager is who wrote last and was not us.
 func lastForeignManager(obj *unstructured.Unstructured) string {
@@ -177,7 +255,7 @@ func lastForeignManager(obj *unstructured.Unstructured) string {
 		if f.Manager == FieldManager || f.Subresource != "" {
 			continue
 		}
-		if newest < 0 || f.Time != nil && fields[newest].Time.Before(f.Time) {
+		if newest < 0 || fields[newest].Time.Before(f.Time) {
 			newest = i
 		}
 	}

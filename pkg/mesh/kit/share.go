@@ -5,28 +5,43 @@ package kit
 
 // Share is the canary's part of a pair's sum for a weight of total. Where it
 // is not a whole number it is rounded down, but a weight above 0 never
-// becomes 0, and one below total never the whole sum, so that no side gets
-// more than the step by more than a unit. ok is false where sum is too small
-// for that.
+// becomes 0. ok is false where sum cannot express the weight: its smallest
+// part would exceed the weight by a unit of total or more.
 //
-// Of a sum of 90, a weight of 33 of 100 is 29.
-func Share(weight, total, sum int32) (canary int32, ok bool) {
+// Of a sum of 90, a weight of 33 of 100 is 29 (29.7 rounded down), and a
+// weight of 1 is 1, which is 1.1 of 100. Of a sum of 20 a weight of 1 is
+// refused: the smallest part of it is 5 of 100.
+func Share(weight, total int32, sum int64) (canary int64, ok bool) {
+	w, t := int64(weight), int64(total)
 	switch {
-	case weight <= 0:
-		return 0, true
-	case weight >= total:
-		return sum, true
-	case sum < 2:
+	case sum < 2 || t < 1:
 		return 0, false
+	case w <= 0:
+		return 0, true
+	case w >= t:
+		return sum, true
 	}
-	return max(1, min(sum-1, int32(int64(weight)*int64(sum)/int64(total)))), true
+	if canary = part(w, t, sum); canary > 0 {
+		return canary, true
+	}
+	return 1, t < (w+1)*sum
 }
+
+// part is w*sum/t rounded down, for 0 <= w <= t, without overflow.
+func part(w, t, sum int64) int64 { return sum/t*w + sum%t*w/t }
 
 // Weight is the inverse of Share: what a part of a pair's sum stands for, in
 // units of total, rounded up. A sum of 0 sends nothing anywhere.
-func Weight(part, sum, total int32) int32 {
-	if sum <= 0 || part <= 0 {
+func Weight(canary, sum int64, total int32) int32 {
+	switch {
+	case sum <= 0 || canary <= 0:
 		return 0
+	case canary >= sum:
+		return total
 	}
-	return int32((int64(part)*int64(total) + int64(sum) - 1) / int64(sum))
+	return int32((canary*int64(total) + sum - 1) / sum)
 }
+
+// MaxSum is the largest sum of a pair's weights that is understood. With it
+// none of the above overflows.
+const MaxSum = 1 << 31

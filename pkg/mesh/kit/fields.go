@@ -10,7 +10,7 @@ import (
 )
 
 // Maps gives the elements of a list field that are objects, for reading or
-// editing in place. It is nil where the field is absent or not a list.
+// editing in place. It is empty where the field is absent or not a list.
 func Maps(obj map[string]any, field string) []map[string]any {
 	list, _ := obj[field].([]any)
 	maps := make([]map[string]any, 0, len(list))
@@ -20,6 +20,17 @@ func Maps(obj map[string]any, field string) []map[string]any {
 		}
 	}
 	return maps
+}
+
+// WellFormed reports whether a list field of m holds objects only. An absent
+// one does.
+func WellFormed(m map[string]any, field string) bool {
+	value, present := m[field]
+	if !present || value == nil {
+		return true
+	}
+	list, ok := value.([]any)
+	return ok && len(Maps(m, field)) == len(list)
 }
 
 // Spec of an object, nil if it has none.
