@@ -87,9 +87,8 @@ func ParseBound(v *intstr.IntOrString, desired int32, up bool) (int32, error) {
 }
 
 // TotalWeight is W, the sum of the weights of both sides.
-func (s *RolloutSpec) TotalWeight() int32 {
-	c := s.Strategy.Canary
-	if c == nil || c.TrafficRouting == nil {
+func (c *CanaryStrategy) TotalWeight() int32 {
+	if c.TrafficRouting == nil {
 		return DefaultTotalWeight
 	}
 	return orDefault(c.TrafficRouting.MaxTrafficWeight, DefaultTotalWeight)

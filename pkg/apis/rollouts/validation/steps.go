@@ -5,6 +5,7 @@ package validation
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -16,8 +17,7 @@ import (
 
 func validateStep(s *v1alpha1.CanaryStep, c *v1alpha1.CanaryStrategy, kinds map[string]mesh.Features, path *field.Path) field.ErrorList {
 	errs := validateKindsOfStep(s, path)
-	total := v1alpha1.DefaultTotalWeight
-	if w := s.SetWeight; w != nil && (*w < 0 || *w > total) {
+	if w, total := s.SetWeight, c.TotalWeight(); w != nil && (*w < 0 || *w > total) {
 		errs = append(errs, field.Invalid(path.Child("setWeight"), *w, fmt.Sprintf("must be between 0 and %d", total)))
 	}
 	if p := s.Pause; p != nil {
@@ -66,6 +66,8 @@ func validateManaged(name string, c *v1alpha1.CanaryStrategy, path *field.Path) 
 		return field.ErrorList{field.Invalid(path, name, "needs trafficRouting; remove the step, or set it")}
 	case !slices.ContainsFunc(tr.ManagedRoutes, func(m v1alpha1.ManagedRoute) bool { return m.Name == name }):
 		return field.ErrorList{field.Invalid(path.Child("name"), name, "is not in trafficRouting.managedRoutes; add it there")}
+	case !takesManagedRoutes(tr):
+		return field.ErrorList{field.Invalid(path.Child("name"), name, "none of the httpRoutes of gatewayAPI would carry it; set useHeaderRoutes on one")}
 	}
 	return nil
 }
@@ -73,6 +75,9 @@ func validateManaged(name string, c *v1alpha1.CanaryStrategy, path *field.Path) 
 func validateHeaders(r *v1alpha1.SetHeaderRoute, c *v1alpha1.CanaryStrategy, kinds map[string]mesh.Features, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for i, m := range r.Match {
+		if m.HeaderName == "" {
+			errs = append(errs, field.Required(path.Child("match").Index(i).Child("headerName"), "name the header"))
+		}
 		at := path.Child("match").Index(i).Child("headerValue")
 		how, err := validateMatch(m.HeaderValue, at)
 		if err != nil {
@@ -97,18 +102,16 @@ func validateMirror(r *v1alpha1.SetMirrorRoute, c *v1alpha1.CanaryStrategy, kind
 	}
 	for i, m := range r.Match {
 		at := path.Child("match").Index(i)
-		for name, value := range map[string]*v1alpha1.StringMatch{"method": m.Method, "path": m.Path} {
-			if value == nil {
-				continue
-			}
-			if _, err := validateMatch(value, at.Child(name)); err != nil {
+		check := func(m *v1alpha1.StringMatch, path *field.Path) {
+			if _, err := validateMatch(m, path); m != nil && err != nil {
 				errs = append(errs, err)
 			}
 		}
-		for name, value := range m.Headers {
-			if _, err := validateMatch(&value, at.Child("headers").Key(name)); err != nil {
-				errs = append(errs, err)
-			}
+		check(m.Method, at.Child("method"))
+		check(m.Path, at.Child("path"))
+		for _, name := range slices.Sorted(maps.Keys(m.Headers)) {
+			value := m.Headers[name]
+			check(&value, at.Child("headers").Key(name))
 		}
 	}
 	return errs
@@ -119,15 +122,13 @@ func validateMatch(m *v1alpha1.StringMatch, path *field.Path) (how string, err *
 	if m == nil {
 		return "", field.Required(path, "set exact, prefix or regex")
 	}
-	n := 0
-	for name, value := range map[string]string{"exact": m.Exact, "prefix": m.Prefix, "regex": m.Regex} {
-		if value != "" {
-			how = name
-			n++
-		}
+	switch {
+	case m.Exact != "" && m.Prefix == "" && m.Regex == "":
+		return "exact", nil
+	case m.Exact == "" && m.Prefix != "" && m.Regex == "":
+		return "prefix", nil
+	case m.Exact == "" && m.Prefix == "" && m.Regex != "":
+		return "regex", nil
 	}
-	if n != 1 {
-		return "", field.Invalid(path, *m, "set exactly one of exact, prefix and regex")
-	}
-	return how, nil
+	return "", field.Invalid(path, *m, "set exactly one of exact, prefix and regex")
 }

@@ -4,8 +4,6 @@
 package validation
 
 import (
-	"slices"
-
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
@@ -40,6 +38,15 @@ var canaryNotBuilt = []struct {
 	{"replicaProgressThreshold", func(c *v1alpha1.CanaryStrategy) bool { return c.ReplicaProgressThreshold != nil }},
 }
 
+var stepNotBuilt = []struct {
+	path string
+	set  func(*v1alpha1.CanaryStep) bool
+}{
+	{"analysis", func(s *v1alpha1.CanaryStep) bool { return s.Analysis != nil }},
+	{"experiment", func(s *v1alpha1.CanaryStep) bool { return s.Experiment != nil }},
+	{"plugin", func(s *v1alpha1.CanaryStep) bool { return s.Plugin != nil }},
+}
+
 var routingNotBuilt = []struct {
 	path string
 	set  func(*v1alpha1.RolloutTrafficRouting) bool
@@ -55,19 +62,14 @@ var routingNotBuilt = []struct {
 	{"istio.destinationRule", func(t *v1alpha1.RolloutTrafficRouting) bool {
 		return t.Istio != nil && t.Istio.DestinationRule != nil
 	}},
-	{"istio.virtualService.tlsRoutes", func(t *v1alpha1.RolloutTrafficRouting) bool {
-		return anyVirtualService(t, func(v v1alpha1.IstioVirtualService) bool { return len(v.TLSRoutes) > 0 })
-	}},
-	{"istio.virtualService.tcpRoutes", func(t *v1alpha1.RolloutTrafficRouting) bool {
-		return anyVirtualService(t, func(v v1alpha1.IstioVirtualService) bool { return len(v.TCPRoutes) > 0 })
-	}},
 }
 
-func anyVirtualService(t *v1alpha1.RolloutTrafficRouting, is func(v1alpha1.IstioVirtualService) bool) bool {
-	if t.Istio == nil {
-		return false
-	}
-	return t.Istio.VirtualService != nil && is(*t.Istio.VirtualService) || slices.ContainsFunc(t.Istio.VirtualServices, is)
+var virtualServiceNotBuilt = []struct {
+	path string
+	set  func(*v1alpha1.IstioVirtualService) bool
+}{
+	{"tlsRoutes", func(v *v1alpha1.IstioVirtualService) bool { return len(v.TLSRoutes) > 0 }},
+	{"tcpRoutes", func(v *v1alpha1.IstioVirtualService) bool { return len(v.TCPRoutes) > 0 }},
 }
 
 // gatewayKeys are the fields of the Gateway API block that are built.
@@ -93,9 +95,9 @@ func unsupported(s *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 	}
 	for i, step := range c.Steps {
 		at := path.Child("steps").Index(i)
-		for name, set := range map[string]bool{"analysis": step.Analysis != nil, "experiment": step.Experiment != nil, "plugin": step.Plugin != nil} {
-			if set {
-				refuse(at.Child(name))
+		for _, f := range stepNotBuilt {
+			if f.set(&step) {
+				refuse(at.Child(f.path))
 			}
 		}
 	}
@@ -106,7 +108,29 @@ func unsupported(s *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
 				refuse(path.Child(f.path))
 			}
 		}
+		errs = append(errs, unsupportedIstio(t.Istio, path.Child("istio"))...)
 		errs = append(errs, unsupportedGateway(t, path)...)
+	}
+	return errs
+}
+
+func unsupportedIstio(istio *v1alpha1.IstioTrafficRouting, path *field.Path) field.ErrorList {
+	if istio == nil {
+		return nil
+	}
+	var errs field.ErrorList
+	check := func(v *v1alpha1.IstioVirtualService, path *field.Path) {
+		for _, f := range virtualServiceNotBuilt {
+			if f.set(v) {
+				errs = append(errs, field.Forbidden(path.Child(f.path), "not supported"))
+			}
+		}
+	}
+	if istio.VirtualService != nil {
+		check(istio.VirtualService, path.Child("virtualService"))
+	}
+	for i := range istio.VirtualServices {
+		check(&istio.VirtualServices[i], path.Child("virtualServices").Index(i))
 	}
 	return errs
 }

@@ -85,9 +85,12 @@ func validateCanary(c *v1alpha1.CanaryStrategy, desired int32, kinds map[string]
 	} else if len(kinds) == 0 {
 		errs = append(errs, field.Required(path.Child("trafficRouting"), "name a data plane, istio or gatewayAPI"))
 	}
-	for name, delay := range map[string]*int32{"scaleDownDelaySeconds": c.ScaleDownDelaySeconds, "abortScaleDownDelaySeconds": c.AbortScaleDownDelaySeconds} {
-		if delay != nil && *delay < 0 {
-			errs = append(errs, field.Invalid(path.Child(name), *delay, "must be 0 or more"))
+	for _, delay := range []struct {
+		name    string
+		seconds *int32
+	}{{"scaleDownDelaySeconds", c.ScaleDownDelaySeconds}, {"abortScaleDownDelaySeconds", c.AbortScaleDownDelaySeconds}} {
+		if delay.seconds != nil && *delay.seconds < 0 {
+			errs = append(errs, field.Invalid(path.Child(delay.name), *delay.seconds, "must be 0 or more"))
 		}
 	}
 	for i := range c.Steps {
