@@ -8,7 +8,6 @@ import (
 	"context"
 	"fmt"
 	"sync"
-	"time"
 
 	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
@@ -45,7 +44,9 @@ type Options struct {
 	// Workers per loop.
 	Workers int
 	// Observe, where set, is told of each sync.
-	Observe func(loop string, took time.Duration, err error)
+	Observe loop.Observer
+	// Weighed, where set, is told of the canary's weight on each data plane.
+	Weighed func(key cache.ObjectName, router string, wanted, observed int32)
 }
 
 // Controller has the loops of one process.
@@ -73,7 +74,7 @@ func New(o Options, caches *observe.Caches) *Controller {
 	pointer.Again = c.add(o, slots.Name, pointer.Sync).Enqueue
 	for _, kind := range o.Kinds {
 		c.Desk.Routers[kind.Name] = kind.New(store)
-		router := &traffic.Hand{Desk: c.Desk, Kind: kind, Store: store}
+		router := &traffic.Hand{Desk: c.Desk, Kind: kind, Store: store, Weighed: o.Weighed}
 		router.Again = c.add(o, router.Name(), router.Sync).Enqueue
 	}
 	return c

@@ -148,6 +148,24 @@ func (w watches) handle(handler cache.ResourceEventHandler) error {
 	return errors.Join(errs...)
 }
 
+// List calls do for each Rollout.
+func (i *Informers) List(do func(*v1alpha1.Rollout)) {
+	for _, informer := range i.rollouts {
+		for _, obj := range informer.GetIndexer().List() {
+			do(obj.(*v1alpha1.Rollout))
+		}
+	}
+}
+
+// OnDelete calls do for each Rollout that is deleted from now on.
+func (i *Informers) OnDelete(do func(cache.ObjectName)) error {
+	return i.rollouts.handle(cache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {
+		if name, err := cache.DeletionHandlingObjectToName(obj); err == nil {
+			do(name)
+		}
+	}})
+}
+
 // cache reads all of them as one.
 func (w watches) cache() loop.Cache {
 	if len(w) == 1 {

@@ -45,6 +45,10 @@ func classify(err error) outcome {
 	}
 }
 
+// Failed reports whether err is a failure: neither the user's to mend, nor
+// staleness, which mends itself.
+func Failed(err error) bool { return classify(err) == retry }
+
 // Undecided reports whether a write that failed with err may have happened
 // all the same: the answer was lost, or is not an answer.
 func Undecided(err error) bool {

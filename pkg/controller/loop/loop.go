@@ -28,7 +28,7 @@ type Loop struct {
 	sync    Sync
 	queue   workqueue.TypedRateLimitingInterface[cache.ObjectName]
 	// observe is told of each sync.
-	observe func(loop string, took time.Duration, err error)
+	observe Observer
 	clock   clock.WithTicker
 }
 
@@ -39,8 +39,11 @@ type Config struct {
 	Clock   clock.WithTicker
 	Sync    Sync
 	// Observe, where set, is told of each sync.
-	Observe func(loop string, took time.Duration, err error)
+	Observe Observer
 }
+
+// Observer is told of a loop's sync of a key.
+type Observer func(loop string, key cache.ObjectName, took time.Duration, err error)
 
 // New makes a loop that is not running yet.
 func New(c Config) *Loop {
@@ -96,7 +99,7 @@ func (l *Loop) Process(ctx context.Context, key cache.ObjectName) {
 	start := l.clock.Now()
 	after, err := l.sync(klog.NewContext(ctx, logger), key)
 	if l.observe != nil {
-		l.observe(l.name, l.clock.Since(start), err)
+		l.observe(l.name, key, l.clock.Since(start), err)
 	}
 	switch classify(err) {
 	case done:

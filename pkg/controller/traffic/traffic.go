@@ -9,6 +9,7 @@ package traffic
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -29,6 +30,9 @@ type Hand struct {
 	Store observe.Store
 	// Again enqueues a rollout on this loop.
 	Again func(cache.ObjectName)
+	// Weighed, where set, is told of the canary's weight, in units of the
+	// total: what it should be, and what it was seen to be.
+	Weighed func(key cache.ObjectName, router string, wanted, observed int32)
 
 	reverts reverts
 }
@@ -62,6 +66,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		})
 	}
 	h.report(key, s, err)
+	h.measure(key, s, p)
 	if wait > 0 {
 		return wait, err
 	}
@@ -129,6 +134,15 @@ func (h *Hand) apply(ctx context.Context, key cache.ObjectName, route mesh.Route
 	h.reverts.applied(key, route)
 	klog.FromContext(ctx).Info("Weight set", "router", h.Kind.Name, "weight", route.Weight, "total", route.Total, "managedRoutes", len(route.Managed), "rule", rule)
 	return nil
+}
+
+// measure tells of the weight as it was seen before this sync.
+func (h *Hand) measure(key cache.ObjectName, s plan.Snapshot, p plan.Plan) {
+	i := slices.IndexFunc(s.Traffic, func(o mesh.Observed) bool { return o.Kind == h.Kind.Name && o.Level > mesh.Unknown })
+	if h.Weighed == nil || p.Route == nil || i < 0 {
+		return
+	}
+	h.Weighed(key, h.Kind.Name, p.Route.Weight, s.Traffic[i].Canary)
 }
 
 // report remembers what came of it, and who keeps reverting the objects.

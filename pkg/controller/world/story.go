@@ -43,15 +43,19 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"scale": func(w *World, args map[string]string, _ string) error {
 		return w.PatchSpec(`{"spec":{"replicas":` + args["to"] + `}}`)
 	},
-	"spec":         func(w *World, _ map[string]string, input string) error { return w.PatchSpec(input) },
-	"status":       func(w *World, _ map[string]string, input string) error { return w.PatchStatus(input) },
-	"promote":      func(w *World, _ map[string]string, _ string) error { return w.Promote() },
-	"promote-full": func(w *World, _ map[string]string, _ string) error { return w.PatchStatus(`{"status":{"promoteFull":true}}`) },
-	"abort":        func(w *World, _ map[string]string, _ string) error { return w.PatchStatus(`{"status":{"abort":true}}`) },
-	"retry":        func(w *World, _ map[string]string, _ string) error { return w.PatchStatus(`{"status":{"abort":false}}`) },
-	"pause":        func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
-	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
-	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"spec":    func(w *World, _ map[string]string, input string) error { return w.PatchSpec(input) },
+	"status":  func(w *World, _ map[string]string, input string) error { return w.PatchStatus(input) },
+	"promote": func(w *World, _ map[string]string, _ string) error { return w.Promote() },
+	"promote-full": func(w *World, _ map[string]string, _ string) error {
+		return w.PatchStatus(`{"status":{"promoteFull":true}}`)
+	},
+	"abort": func(w *World, _ map[string]string, _ string) error { return w.PatchStatus(`{"status":{"abort":true}}`) },
+	"retry": func(w *World, _ map[string]string, _ string) error {
+		return w.PatchStatus(`{"status":{"abort":false}}`)
+	},
+	"pause":   func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
+	"unpause": func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
+	"delete":  func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
 	"restart-controller": func(w *World, _ map[string]string, _ string) error {
 		w.Restart()
 		return nil
