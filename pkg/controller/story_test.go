@@ -17,7 +17,7 @@ import (
 //
 // A story begins with one of two verbs: shop deploys the Services, the route
 // and a Rollout with the steps given, and makes v1 healthy; first leaves out
-// the last part.
+// the last part. mesh=istio, service or none tells it on another data plane.
 func TestStories(t *testing.T) {
 	t.Parallel()
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
@@ -29,11 +29,11 @@ func TestStories(t *testing.T) {
 			}
 			switch d.Cmd {
 			case "shop", "first":
-				out := w.Do("apply", nil, world.Shop+"---"+world.Template(d.Input))
+				out := w.Do("apply", nil, world.Shop(args["mesh"], d.Input))
 				if d.Cmd == "first" {
 					return out
 				}
-				w.Do("ready", map[string]string{"v1": "10"}, "")
+				w.Do("ready", map[string]string{"v1": "all"}, "")
 				return w.Do("wait", map[string]string{"for": "5s"}, "")
 			default:
 				return w.Do(d.Cmd, args, d.Input)

@@ -36,6 +36,9 @@ func (w *World) react(write Write) {
 	}
 }
 
+// All pods that a ReplicaSet has or will have are ready.
+const All = -1
+
 // Ready says how many pods of a ReplicaSet are ready from now on; fewer than
 // there are, if there are fewer.
 func (w *World) Ready(set string, pods int32) {
@@ -69,7 +72,10 @@ func (w *World) set(key cache.ObjectName) *appsv1.ReplicaSet {
 }
 
 func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
-	return min(max(0, w.ready[rs.Name]), *rs.Spec.Replicas)
+	if w.ready[rs.Name] == All {
+		return *rs.Spec.Replicas
+	}
+	return min(w.ready[rs.Name], *rs.Spec.Replicas)
 }
 
 func (w *World) patchStatus(resource schema.GroupVersionResource, key cache.ObjectName, status map[string]any) {

@@ -6,8 +6,9 @@ package world
 import (
 	"fmt"
 	"strconv"
-	"strings"
 	"time"
+
+	"k8s.io/client-go/tools/cache"
 )
 
 // Do carries out one command of a story, lets the controller come to rest,
@@ -18,6 +19,9 @@ func (w *World) Do(cmd string, args map[string]string, input string) string {
 	}
 	if err := w.Settle(); err != nil {
 		return "error: " + err.Error() + "\n" + w.Show()
+	}
+	if view, ok := views[cmd]; ok {
+		return view(w)
 	}
 	show := w.Show()
 	for _, b := range w.Breaches {
@@ -56,6 +60,12 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"pause":   func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
 	"unpause": func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
 	"delete":  func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"remove":  (*World).doRemove,
+	"revert":  func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
+	"stop-controller": func(w *World, _ map[string]string, _ string) error {
+		w.down = true
+		return nil
+	},
 	"restart-controller": func(w *World, _ map[string]string, _ string) error {
 		w.Restart()
 		return nil
@@ -73,23 +83,36 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		}
 		return nil
 	},
-	"show": func(*World, map[string]string, string) error { return nil },
+}
+
+// views show something else than what a user sees first.
+var views = map[string]func(*World) string{
+	"conditions": (*World).ShowConditions,
+	"show-route": (*World).ShowRoute,
+	"show":       (*World).Show,
 }
 
 func (w *World) do(cmd string, args map[string]string, input string) error {
 	verb, ok := verbs[cmd]
+	if views[cmd] != nil {
+		return nil
+	}
 	if !ok {
 		return fmt.Errorf("no verb %q", cmd)
 	}
 	return verb(w, args, input)
 }
 
-// doReady sets how many pods of each version are ready: ready v1=10 v2=2.
+// doReady sets how many pods of each version are ready: ready v1=all v2=2.
 func (w *World) doReady(args map[string]string, _ string) error {
 	for image, count := range args {
 		set := w.SetOf(image)
 		if set == "" {
 			return fmt.Errorf("no ReplicaSet of %q", image)
+		}
+		if count == "all" {
+			w.Ready(set, All)
+			continue
 		}
 		n, err := strconv.ParseInt(count, 10, 32)
 		if err != nil {
@@ -100,56 +123,14 @@ func (w *World) doReady(args map[string]string, _ string) error {
 	return nil
 }
 
-// Shop is the Services and the HTTPRoute that most stories start with.
-const Shop = `
-apiVersion: v1
-kind: Service
-metadata: {name: stable}
-spec: {selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: v1
-kind: Service
-metadata: {name: canary}
-spec: {selector: {app: web}, ports: [{port: 80}]}
----
-apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata: {name: web}
-spec:
-  parentRefs: [{name: gateway}]
-  rules:
-  - name: main
-    backendRefs:
-    - {name: stable, port: 80, weight: 100}
-    - {name: canary, port: 80, weight: 0}
-`
-
-// Template of a Rollout with the given steps, one per line, of 10 pods v1.
-func Template(steps string) string {
-	var b strings.Builder
-	b.WriteString(`
-apiVersion: argoproj.io/v1alpha1
-kind: Rollout
-metadata: {name: web}
-spec:
-  replicas: 10
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: v1}]}
-  strategy:
-    canary:
-      stableService: stable
-      canaryService: canary
-      trafficRouting:
-        gatewayAPI: {httpRoute: web}
-        managedRoutes: [{name: preview}, {name: shadow}]
-      steps:
-`)
-	for line := range strings.Lines(steps) {
-		if strings.TrimSpace(line) != "" {
-			b.WriteString("      - " + strings.TrimSpace(line) + "\n")
-		}
+// doRemove deletes an object: remove service=canary, remove route=web.
+func (w *World) doRemove(args map[string]string, _ string) error {
+	if name := args["service"]; name != "" {
+		return w.API.Delete(servicesResource, cache.NewObjectName(Namespace, name), false)
 	}
-	return b.String()
+	key, resource, found := w.route()
+	if !found || key.Name != args["route"] {
+		return fmt.Errorf("no route %q", args["route"])
+	}
+	return w.API.Delete(resource, key, false)
 }

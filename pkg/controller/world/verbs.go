@@ -6,10 +6,8 @@ package world
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
-	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -108,103 +106,33 @@ func (w *World) imageOf(hash string) string {
 	return "?" + hash
 }
 
-// Show says in a few lines what a user would see.
-func (w *World) Show() string {
-	ro := w.Rollout()
-	var b strings.Builder
-	if ro == nil {
-		b.WriteString("no rollout\n")
-		w.showServices(&b, "stable", "canary")
-		return b.String()
-	}
-	_, p := w.Plan()
-	at := "-"
-	if i := ro.Status.CurrentStepIndex; i != nil {
-		at = fmt.Sprint(*i)
-	}
-	fmt.Fprintf(&b, "%s: %s %s/%d", p.Rule, ro.Status.Phase, at, len(ro.Spec.Strategy.Canary.Steps))
-	if ro.Status.Message != "" {
-		fmt.Fprintf(&b, " (%s)", ro.Status.Message)
-	}
-	b.WriteString("\n")
-	for _, key := range w.setsByNumber() {
-		rs := w.set(key)
-		fmt.Fprintf(&b, "  %s %d/%d", rs.Spec.Template.Spec.Containers[0].Image, rs.Status.AvailableReplicas, *rs.Spec.Replicas)
-		if rs.Labels[replicaset.HashLabel] == ro.Status.StableRS {
-			b.WriteString(" stable")
-		}
-		if d := rs.Annotations[v1alpha1.ScaleDownDeadlineAnnotation]; d != "" {
-			b.WriteString(" until " + d[11:19])
-		}
-		b.WriteString("\n")
-	}
-	w.showServices(&b, ro.Spec.Strategy.Canary.StableService, ro.Spec.Strategy.Canary.CanaryService)
-	if blocked := ro.Status.BlockedOn; blocked != nil {
-		fmt.Fprintf(&b, "  blocked: %s %s has %s, wants %s\n", blocked.Gate, w.named(blocked.Object), w.named(blocked.Have), w.named(blocked.Want))
-	}
-	for _, e := range w.Events() {
-		fmt.Fprintf(&b, "  event: %s\n", w.named(e))
-	}
-	return b.String()
-}
-
-func (w *World) setsByNumber() []cache.ObjectName {
-	keys := sortedKeys(w.API.objects[setsResource])
-	slices.SortStableFunc(keys, func(a, b cache.ObjectName) int {
-		return strings.Compare(w.set(a).Annotations[v1alpha1.RevisionAnnotation], w.set(b).Annotations[v1alpha1.RevisionAnnotation])
-	})
-	return keys
-}
-
-// showServices tells what each role Service selects, and its weight.
-func (w *World) showServices(b *strings.Builder, stable, canary string) {
-	t := truth{weight: map[string]int32{}}
-	var routes []string
-	for _, resource := range []string{"httproutes", "virtualservices"} {
-		for gvr, objects := range w.API.objects {
-			if gvr.Resource != resource {
-				continue
-			}
-			for _, key := range sortedKeys(objects) {
-				t.read(objects[key])
-				routes = append(routes, managedNames(objects[key])...)
-			}
-		}
-	}
-	for _, name := range []string{stable, canary} {
-		obj := w.API.objects[servicesResource][cache.NewObjectName(Namespace, name)]
-		if obj == nil {
+// route is the route object of the world.
+func (w *World) route() (key cache.ObjectName, resource schema.GroupVersionResource, found bool) {
+	for resource, objects := range w.API.objects {
+		if resource.Resource != "httproutes" && resource.Resource != "virtualservices" {
 			continue
 		}
-		hash, _, _ := unstructured.NestedString(obj.Object, "spec", "selector", replicaset.HashLabel)
-		fmt.Fprintf(b, "  %s -> %s", name, w.imageOf(hash))
-		if len(t.weight) > 0 {
-			fmt.Fprintf(b, " weight %d", t.weight[name])
-		}
-		b.WriteString("\n")
-	}
-	if len(routes) > 0 {
-		fmt.Fprintf(b, "  routes: %s\n", strings.Join(routes, " "))
-	}
-}
-
-func managedNames(obj *unstructured.Unstructured) []string {
-	rules, _, _ := unstructured.NestedSlice(obj.Object, "spec", "rules")
-	http, _, _ := unstructured.NestedSlice(obj.Object, "spec", "http")
-	var names []string
-	for _, r := range append(rules, http...) {
-		if name, _ := r.(map[string]any)["name"].(string); name != "" && name != "main" {
-			names = append(names, name)
+		for key := range objects {
+			return key, resource, true
 		}
 	}
-	return names
+	return key, resource, false
 }
 
-// named replaces hashes by images, so that stories do not depend on them.
-func (w *World) named(text string) string {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
-		rs := w.set(key)
-		text = strings.ReplaceAll(text, rs.Labels[replicaset.HashLabel], rs.Spec.Template.Spec.Containers[0].Image)
+// Revert writes the weights of the HTTPRoute back to what the user's manifest
+// says, as a GitOps tool does.
+func (w *World) Revert(by string) error {
+	key, resource, found := w.route()
+	if !found {
+		return fmt.Errorf("no route to revert")
 	}
-	return text
+	var manifest map[string]any
+	must(yaml.Unmarshal([]byte(httpRoute), &manifest))
+	patch := map[string]any{"spec": manifest["spec"], "metadata": map[string]any{"managedFields": []any{
+		map[string]any{"manager": by, "operation": "Update", "time": w.API.Now()},
+	}}}
+	data, err := json.Marshal(patch)
+	must(err)
+	_, err = w.API.Patch(resource, key, types.MergePatchType, data, "", false)
+	return err
 }

@@ -18,7 +18,6 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
-	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/all"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -49,8 +48,7 @@ type World struct {
 	// Stale holds watch events back until Deliver.
 	Stale bool
 	// Acks: the data plane acknowledges every generation at once.
-	Acks bool
-	// Lag: what a write does is not acknowledged before Ack.
+	Acks    bool
 	caches  map[schema.GroupVersionResource]cache.Indexer
 	pending []Write
 	events  *record.FakeRecorder
@@ -58,8 +56,10 @@ type World struct {
 	due time.Time
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
-	// ready pods by ReplicaSet; a negative number is as many as there are.
+	// ready pods by ReplicaSet, or All.
 	ready map[string]int32
+	// down: no controller runs.
+	down bool
 	// Breaches of invariants, as sentences.
 	Breaches []string
 }
@@ -100,7 +100,7 @@ func (w *World) Restart() {
 			caches.Serve(gvr, w.caches[gvr])
 		}
 	}
-	w.pending = nil
+	w.pending, w.down = nil, false
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
 			w.deliver(Write{Resource: resource, Key: key, After: obj})
@@ -195,6 +195,9 @@ func (w *World) Sync(loop string) {
 // Settle lets every loop work until nobody writes any more, and fails if that
 // takes too long.
 func (w *World) Settle() error {
+	if w.down {
+		return nil
+	}
 	for range 100 {
 		before := w.API.version
 		for _, name := range w.Loops() {
@@ -256,5 +259,3 @@ func must(err error) {
 		panic(err)
 	}
 }
-
-var _ = mesh.Stable
