@@ -8,6 +8,7 @@ package loop
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,6 +21,15 @@ import (
 // Sync does one hand's part for one key. after asks for another sync later, 0
 // for none before something changes.
 type Sync func(ctx context.Context, key cache.ObjectName) (after time.Duration, err error)
+
+// Soonest of several waits, where 0 is for ever.
+func Soonest(waits ...time.Duration) time.Duration {
+	waits = slices.DeleteFunc(waits, func(d time.Duration) bool { return d <= 0 })
+	if len(waits) == 0 {
+		return 0
+	}
+	return slices.Min(waits)
+}
 
 // Loop runs one hand: a queue, its workers, and their backoff.
 type Loop struct {

@@ -36,6 +36,9 @@ func (v *view) reportConditions(st *v1alpha1.RolloutStatus, t target, pos positi
 		events = append(events, Event{Reason: v1alpha1.EventRolloutNotCompleted, Message: fmt.Sprintf("Rollout not completed, started update to revision %d (%s)", v.number(), st.CurrentPodHash)})
 	}
 	v.reportReplicaFailure(st)
+	if st.CurrentPodHash == "" {
+		return events // no revision has started
+	}
 	return append(events, v.reportProgress(st, t, pos, healthy)...)
 }
 
@@ -47,7 +50,8 @@ func (v *view) reportInvalid(st *v1alpha1.RolloutStatus) {
 		problems = append(problems, fmt.Sprintf("%s: %s %s", r.Field, r.Object, r.Problem))
 	}
 	for _, f := range v.Faults {
-		if f.User {
+		named := slices.ContainsFunc(v.Refs, func(r Ref) bool { return r.Object == f.Object })
+		if f.User && !named {
 			problems = append(problems, f.Message)
 		}
 	}

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"fmt"
 	"slices"
 	"strconv"
 	"time"
@@ -30,7 +31,8 @@ func report(v *view, t target, o orders) Plan {
 	v.reportManaged(st)
 	v.reportRestart(st, pos)
 	v.reportBlocked(st, o)
-	p.Events = append(pos.events, v.reportConditions(st, t, pos)...)
+	p.Events = append(pos.events, v.tellWeight(st)...)
+	p.Events = append(p.Events, v.reportConditions(st, t, pos)...)
 	st.Phase, st.Message = v.phase(st)
 	p.Status = *st
 	p.Hold = v.holdable(st)
@@ -67,8 +69,9 @@ func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
 	if pos.reset || pos.promoted && st.CurrentPodHash == "" {
 		st.CurrentPodHash, st.CurrentStepHash = v.Template, v.StepHash
 	}
+	known := v.status.CurrentStepIndex != nil || pos.reset || pos.promoted || v.current != nil
 	st.CurrentStepIndex = nil
-	if len(v.steps) > 0 {
+	if len(v.steps) > 0 && known {
 		index := int32(pos.index)
 		st.CurrentStepIndex = &index
 	}
@@ -118,6 +121,19 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
 		}
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
+	}
+}
+
+// tellWeight tells of an observed weight that is not the last one told.
+func (v *view) tellWeight(st *v1alpha1.RolloutStatus) []Event {
+	old, now := v.status.Canary.Weights, st.Canary.Weights
+	switch {
+	case now == nil, old == nil && now.Canary.Weight == 0, old != nil && old.Canary.Weight == now.Canary.Weight:
+		return nil
+	case old == nil:
+		return []Event{{Reason: v1alpha1.EventTrafficWeightUpdated, Message: fmt.Sprintf("Traffic weight updated to %d", now.Canary.Weight)}}
+	default:
+		return []Event{{Reason: v1alpha1.EventTrafficWeightUpdated, Message: fmt.Sprintf("Traffic weight updated from %d to %d", old.Canary.Weight, now.Canary.Weight)}}
 	}
 }
 
@@ -173,6 +189,9 @@ func ManagedRoute(ro *v1alpha1.Rollout, router string, o mesh.Object) v1alpha1.M
 		StableService: canary.StableService, CanaryService: canary.CanaryService, ManagedRoutes: reserved(canary),
 	}
 }
+
+// TellBlockedAfter is how long the same gate blocks before an event says so.
+const TellBlockedAfter = 30 * time.Second
 
 func (v *view) reportBlocked(st *v1alpha1.RolloutStatus, o orders) {
 	old := st.BlockedOn
@@ -230,6 +249,9 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 		if deadline != nil {
 			due = append(due, deadline.Sub(v.Now))
 		}
+	}
+	if b := st.BlockedOn; b != nil {
+		due = append(due, b.Since.Add(TellBlockedAfter).Sub(v.Now))
 	}
 	due = append(due, v.progressDue(st), v.restartDue())
 	due = slices.DeleteFunc(due, func(d time.Duration) bool { return d <= 0 })

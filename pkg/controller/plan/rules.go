@@ -173,7 +173,7 @@ func wantHeld(v *view) target {
 // from there to what this step asks.
 func wantPaused(v *view) target {
 	t := target{aims: v.onlyStable(), canary: v.current.Hash, managed: managedAt(v.canary, v.index)}
-	before, _ := lastWeight(v.steps, v.index-1)
+	before, _, _ := v.asked(v.index - 1)
 	asked, _, enough := v.asked(v.index)
 	t.weight = min(max(v.seen.canary, min(before, asked)), max(before, asked))
 	t.enough = min(enough, v.need(t.weight))
@@ -192,6 +192,9 @@ func wantStep(v *view) target {
 func wantPromote(v *view) target {
 	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
 	t.weight, t.size = v.total, v.desired
+	if v.desired == 0 {
+		t.weight = 0
+	}
 	t.enough = v.filled()
 	t.aims[v.current.Hash] = aim{size: v.desired}
 	if !v.promoteFull() {

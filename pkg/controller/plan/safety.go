@@ -24,7 +24,7 @@ const (
 	GateRoute       = "Route"    // the objects do not yet say what the step asks
 	GateReplicas    = "Replicas" // the pods of a step are not there yet
 	GateContended   = "RouteContended"
-	GatePause       = "Pause"
+	GateStable      = "StableUnavailable" // no stable pod is available while another revision is being released
 )
 
 // Blocked is why less is done than wanted.
@@ -52,6 +52,9 @@ func allow(v *view, t target) orders {
 		if f.Contended != "" && !v.seen.matches {
 			o.block(GateContended, f.Object, "reverted by "+f.Contended, "the weights of the step")
 		}
+	}
+	if v.routed && v.stableDead() && !v.atStable() {
+		o.block(GateStable, "ReplicaSet "+v.stable.Name, 0, max(1, v.desired-v.budget.Unavailable))
 	}
 	v.allowRoute(t, &o)
 	v.allowSlots(t, &o)

@@ -77,7 +77,7 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 		if v.seen.canary == 0 || v.seen.settled || !v.routed {
 			o.block(GateWeight, "ReplicaSet "+r.Name, r.Spec, size)
 		} else {
-			v.blockOnSettle("ReplicaSet "+r.Name, o)
+			v.blockOnSettle("ReplicaSet "+r.Name, v.seen.canary, o)
 		}
 		return keep
 	}

@@ -3,7 +3,11 @@
 
 package plan
 
-import "github.com/sluice-rollouts/sluice/pkg/mesh"
+import (
+	"fmt"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+)
 
 // roles in the order in which they are decided.
 var roles = [...]mesh.Role{mesh.Stable, mesh.Canary}
@@ -64,7 +68,7 @@ func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool
 	case v.observed(role) > 0:
 		o.block(GateWeight, service, v.observed(role), 0)
 	case v.carried(role) > 0:
-		v.blockOnSettle(service, o)
+		v.blockOnSettle(service, v.observed(role), o)
 	default:
 		return true
 	}
@@ -100,13 +104,14 @@ func (v *view) observed(role mesh.Role) int32 {
 	return v.seen.canary
 }
 
-func (v *view) blockOnSettle(object string, o *orders) {
+// blockOnSettle: weight is seen on object, but not yet for long enough.
+func (v *view) blockOnSettle(object string, weight int32, o *orders) {
 	if !v.seen.final {
 		name, message := v.unacked()
 		o.block(GateAck, name, message, "an acknowledgement of the route")
 		return
 	}
-	o.block(GateSettle, object, v.seen.canary, "a settled weight")
+	o.block(GateSettle, object, fmt.Sprintf("weight %d", weight), "it settled")
 }
 
 // unacked names the first object that is not acknowledged, and who has not

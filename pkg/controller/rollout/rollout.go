@@ -11,6 +11,7 @@ import (
 	"time"
 
 	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
+	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 
@@ -34,11 +35,13 @@ type Hand struct {
 	mu sync.Mutex
 	// held since when a status write waits.
 	held map[cache.ObjectName]time.Time
+	// told is the begin of the last blockage that an event told of.
+	told map[cache.ObjectName]time.Time
 }
 
 // New makes the hand.
 func New(desk *observe.Desk, kube kubernetes.Interface, rollouts clientset.Interface) *Hand {
-	return &Hand{Desk: desk, Kube: kube, Rollouts: rollouts, held: map[cache.ObjectName]time.Time{}}
+	return &Hand{Desk: desk, Kube: kube, Rollouts: rollouts, held: map[cache.ObjectName]time.Time{}, told: map[cache.ObjectName]time.Time{}}
 }
 
 // Sync makes the ReplicaSets and the status of one rollout what the plan says.
@@ -63,11 +66,12 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if err != nil || again {
 		return 0, err
 	}
+	h.tellBlocked(key, s.Rollout)
 	wait, err := h.status(ctx, key, s, p)
 	if err != nil {
 		return 0, err
 	}
-	return soonest(wait, p.After), nil
+	return loop.Soonest(wait, p.After), nil
 }
 
 func (h *Hand) forget(key cache.ObjectName) {
@@ -75,14 +79,7 @@ func (h *Hand) forget(key cache.ObjectName) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.held, key)
-}
-
-// soonest of two waits, where 0 is for ever.
-func soonest(a, b time.Duration) time.Duration {
-	if a == 0 || b > 0 && b < a {
-		return b
-	}
-	return a
+	delete(h.told, key)
 }
 
 // sets creates the revision that is wanted, numbers it, and deletes those

@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -26,7 +27,8 @@ import (
 // that it did: one sync writes an object once.
 func (h *Hand) number(ctx context.Context, s plan.Snapshot, p plan.Plan) (again bool, err error) {
 	number := strconv.FormatInt(p.Number, 10)
-	if p.Create == "" && len(s.Revisions) == 0 || s.Rollout.Annotations[v1alpha1.RevisionAnnotation] == number {
+	exists := slices.ContainsFunc(s.Revisions, func(r plan.Revision) bool { return r.Hash == s.Template })
+	if p.Create == "" && !exists || s.Rollout.Annotations[v1alpha1.RevisionAnnotation] == number {
 		return false, nil
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
@@ -64,6 +66,22 @@ func (h *Hand) status(ctx context.Context, key cache.ObjectName, s plan.Snapshot
 	klog.FromContext(ctx).V(2).Info("Status written", "rule", p.Rule, "phase", p.Status.Phase, "step", p.Status.CurrentStepIndex, "blockedOn", p.Status.BlockedOn)
 	h.Tell(s.Rollout, p.Events...)
 	return 0, nil
+}
+
+// tellBlocked sends one event about a gate that has held the rollout back for
+// long.
+func (h *Hand) tellBlocked(key cache.ObjectName, ro *v1alpha1.Rollout) {
+	b := ro.Status.BlockedOn
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case b == nil:
+		delete(h.told, key)
+	case h.Clock.Since(b.Since.Time) >= plan.TellBlockedAfter && !h.told[key].Equal(b.Since.Time):
+		h.told[key] = b.Since.Time
+		h.Tell(ro, plan.Event{Warning: true, Reason: v1alpha1.EventRolloutBlocked,
+			Message: fmt.Sprintf("%s: %s has %s, wants %s", b.Gate, b.Object, b.Have, b.Want)})
+	}
 }
 
 // hold says how long a status that may wait still does, 0 for write it now.

@@ -33,24 +33,31 @@ type reverts struct {
 
 type revert struct {
 	route mesh.Route
-	// times of the reverts of late; next is when the next repair may be.
+	// undone: somebody has reverted it, and it is not repaired yet.
+	undone bool
+	// times of the reverts of late, and who did the last one; next is when
+	// the next repair may be.
 	times []time.Time
-	next  time.Time
 	by    string
+	next  time.Time
 }
 
 // applied notes what was written. A new route is no repair.
-func (r *reverts) applied(key cache.ObjectName, route mesh.Route) {
+func (r *reverts) applied(key cache.ObjectName, route mesh.Route, now time.Time) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.all == nil {
 		r.all = map[cache.ObjectName]*revert{}
 	}
-	if known := r.all[key]; known == nil {
-		r.all[key] = &revert{route: route}
-	} else {
-		known.route = route
+	known := r.all[key]
+	if known == nil {
+		known = &revert{}
+		r.all[key] = known
 	}
+	if known.undone {
+		known.next = now.Add(min(firstSpace<<min(max(0, len(known.recent(now))-1), 10), lastSpace))
+	}
+	known.route, known.undone = route, false
 }
 
 // wait is how long to wait before route is written, 0 for not at all. The
@@ -62,17 +69,15 @@ func (r *reverts) wait(key cache.ObjectName, route mesh.Route, seen mesh.Observe
 	if known == nil || !reflect.DeepEqual(known.route, route) {
 		return 0
 	}
-	if left := known.next.Sub(now); left > 0 {
-		return left
+	if !known.undone {
+		known.undone, known.by = true, manager(seen)
+		known.times = append(known.recent(now), now)
 	}
-	known.times = append(known.recent(now), now)
-	known.by = manager(seen)
-	space := min(firstSpace<<min(len(known.times)-1, 10), lastSpace)
+	left := known.next.Sub(now)
 	if route.Weight < seen.Canary {
-		space = min(space, firstSpace)
+		left = min(left, known.times[len(known.times)-1].Add(firstSpace).Sub(now))
 	}
-	known.next = now.Add(space)
-	return 0
+	return max(0, left)
 }
 
 func (k *revert) recent(now time.Time) []time.Time {
@@ -94,15 +99,20 @@ func manager(seen mesh.Observed) string {
 	return "an unknown field manager"
 }
 
-// contender is who reverts the route again and again, "" for nobody.
-func (r *reverts) contender(key cache.ObjectName, now time.Time) string {
+// contender is who reverts the route again and again, "" for nobody, and how
+// long that will be said.
+func (r *reverts) contender(key cache.ObjectName, now time.Time) (by string, left time.Duration) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.all[key]
-	if known == nil || len(known.recent(now)) < contended {
-		return ""
+	if known == nil {
+		return "", 0
 	}
-	return known.by
+	late := known.recent(now)
+	if len(late) < contended {
+		return "", 0
+	}
+	return known.by, late[len(late)-contended].Add(lastSpace).Sub(now)
 }
 
 func (r *reverts) forget(key cache.ObjectName) {

@@ -65,12 +65,8 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 			return err
 		})
 	}
-	h.report(key, s, err)
 	h.measure(key, s, p)
-	if wait > 0 {
-		return wait, err
-	}
-	return p.After, err
+	return loop.Soonest(wait, h.report(key, s, err), p.After), err
 }
 
 // routeOf completes the plan's route with the objects of this Kind. ok is
@@ -131,7 +127,7 @@ func (h *Hand) apply(ctx context.Context, key cache.ObjectName, route mesh.Route
 	if err := h.router().Apply(ctx, route); err != nil {
 		return err
 	}
-	h.reverts.applied(key, route)
+	h.reverts.applied(key, route, h.Clock.Now())
 	klog.FromContext(ctx).Info("Weight set", "router", h.Kind.Name, "weight", route.Weight, "total", route.Total, "managedRoutes", len(route.Managed), "rule", rule)
 	return nil
 }
@@ -145,20 +141,22 @@ func (h *Hand) measure(key cache.ObjectName, s plan.Snapshot, p plan.Plan) {
 	h.Weighed(key, h.Kind.Name, p.Route.Weight, s.Traffic[i].Canary)
 }
 
-// report remembers what came of it, and who keeps reverting the objects.
-func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) {
+// report remembers what came of it, and who keeps reverting the objects;
+// after is how long that will be so.
+func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) (after time.Duration) {
 	if err != nil && loop.UserFault(err) == nil && !errors.Is(err, loop.ErrStale) {
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventTrafficRoutingError, Message: err.Error()})
 	}
-	if by := h.reverts.contender(key, h.Clock.Now()); by != "" && err == nil {
+	if by, left := h.reverts.contender(key, h.Clock.Now()); by != "" && err == nil {
 		fault := plan.Fault{Hand: h.Name(), Object: h.Kind.Name, Contended: by, Since: h.Clock.Now()}
 		if h.Faults.Set(key, fault) {
 			h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventTrafficRoutingError, Message: contentionAdvice(h.Kind, by)})
 			h.Wake(key)
 		}
-		return
+		return left
 	}
 	h.Report(key, h.Name(), err)
+	return 0
 }
 
 // leave gives back the objects of a rollout that is gone.

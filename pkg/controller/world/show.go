@@ -32,7 +32,7 @@ func (w *World) Show() string {
 	}
 	fmt.Fprintf(&b, "%s: %s %s/%d", p.Rule, ro.Status.Phase, at, len(ro.Spec.Strategy.Canary.Steps))
 	if ro.Status.Message != "" {
-		fmt.Fprintf(&b, " (%s)", ro.Status.Message)
+		fmt.Fprintf(&b, " (%s)", w.named(ro.Status.Message))
 	}
 	b.WriteString("\n")
 	for _, key := range w.setsByNumber() {
