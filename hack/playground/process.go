@@ -25,12 +25,15 @@ type Process struct {
 // Run starts a program as a part of the playground: its output goes to
 // logs/name.log, Stop ends it, and its own end is reported by Failed.
 func (p *Playground) Run(name, program string, args ...string) (*Process, error) {
+	return p.run(name, exec.Command(program, args...))
+}
+
+func (p *Playground) run(name string, cmd *exec.Cmd) (*Process, error) {
 	logs, err := os.Create(filepath.Join(p.Dir, "logs", name+".log"))
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", name, err)
 	}
 	defer logs.Close()
-	cmd := exec.Command(program, args...)
 	cmd.Stdout, cmd.Stderr = logs, logs
 	// Own group: a Ctrl-C is ours alone, so that we can end the parts in order.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}

@@ -16,6 +16,8 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
@@ -92,9 +94,10 @@ func run(cmd *exec.Cmd) (int, error) {
 	return 0, err
 }
 
+// isForeground tells whether a terminal's Ctrl-C reaches this process group.
 func isForeground() bool {
-	info, err := os.Stdin.Stat()
-	return err == nil && info.Mode()&os.ModeCharDevice != 0
+	group, err := unix.IoctlGetInt(int(os.Stdin.Fd()), unix.TIOCGPGRP)
+	return err == nil && group == syscall.Getpgrp()
 }
 
 // listen opens a loopback listener that the process inside inherits.

@@ -1,0 +1,9 @@
+#!/usr/bin/env bash
+# Runs a control plane and a node with the definitions of Sluice and of the
+# Gateway API, until Ctrl-C. Arguments go to "playground up".
+set -o errexit -o nounset -o pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+hack/playground/build.sh
+exec "${BUILD:-build/playground}/playground" up --text \
+  --manifests manifests/crds --manifests hack/playground/crds/gateway-api "$@"
