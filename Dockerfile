@@ -1,0 +1,18 @@
+# The same image as hack/image.sh makes, for those who build with a container
+# engine: the controller, and nothing else.
+FROM --platform=${BUILDPLATFORM:-linux/amd64} golang:1.26 AS build
+WORKDIR /src
+# The modules have a layer of their own, so that a change of code downloads none.
+COPY go.mod go.sum ./
+RUN go mod download
+# With .git, from which the version is taken.
+COPY . .
+ARG TARGETOS=linux
+ARG TARGETARCH=amd64
+RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
+    go build -trimpath -ldflags "-s -w" -o /sluice-controller ./cmd/sluice-controller
+
+FROM scratch
+COPY --from=build /sluice-controller /sluice-controller
+USER 65532:65532
+ENTRYPOINT ["/sluice-controller"]
