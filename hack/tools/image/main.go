@@ -32,7 +32,7 @@ func run(args []string) error {
 	f.StringVar(&created, "created", "", "`time` of the commit, RFC 3339; every time in the image is this one")
 	f.StringVar(&out, "out", "", "`file` to write")
 	f.Usage = func() {
-		fmt.Fprintln(f.Output(), "usage: image FLAGS os/arch=PROGRAM...\n\nThe first platform is the one that docker load takes.")
+		_, _ = fmt.Fprintln(f.Output(), "usage: image FLAGS os/arch=PROGRAM...\n\nThe first platform is the one that docker load takes.")
 		f.PrintDefaults()
 	}
 	if err := f.Parse(args); err != nil {
