@@ -38,9 +38,9 @@ named() {
     grep -qF "\`${name}\`" docs/operations.md || complain "docs/operations.md: ${1} ${name} is missing"
   done
 }
-grep -oE '^\s*Gate\w+\s+= "\w+"' pkg/controller/plan/safety.go | grep -oE '"\w+"' | tr -d '"' | named gate
-for constant in $(grep -rohE 'v1alpha1\.Event\w+' --include='*.go' pkg/controller | sed 's/v1alpha1\.//' | sort -u); do
-  sed -nE "s/^\s*${constant}\s+= \"(.*)\"/\1/p" pkg/apis/rollouts/v1alpha1/keys.go
+grep -oE '^[[:space:]]*Gate[A-Za-z]+[[:space:]]+= "[A-Za-z]+"' pkg/controller/plan/safety.go | grep -oE '"[A-Za-z]+"' | tr -d '"' | named gate
+for constant in $(grep -rohE 'v1alpha1\.Event[A-Za-z]+' --include='*.go' pkg/controller | sed 's/v1alpha1\.//' | sort -u); do
+  sed -nE "s/^[[:space:]]*${constant}[[:space:]]+= \"(.*)\"/\1/p" pkg/apis/rollouts/v1alpha1/keys.go
 done | named event
 grep -ohE '"(rollout|sluice|controller|argo)_[a-z0-9_]+[a-z0-9]"' pkg/controller/metrics/*.go | tr -d '"' | sort -u | named metric
 
