@@ -7,9 +7,10 @@ COPY go.mod go.sum ./
 RUN go mod download
 # With .git, from which the version is taken.
 COPY . .
-ARG TARGETOS=linux
-ARG TARGETARCH=amd64
-RUN CGO_ENABLED=0 GOOS=${TARGETOS} GOARCH=${TARGETARCH} \
+# Set by the engine. A default here would win over it.
+ARG TARGETOS
+ARG TARGETARCH
+RUN CGO_ENABLED=0 GOOS=${TARGETOS:-linux} GOARCH=${TARGETARCH} \
     go build -trimpath -ldflags "-s -w" -o /sluice-controller ./cmd/sluice-controller
 
 FROM scratch
