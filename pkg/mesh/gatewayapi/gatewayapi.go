@@ -27,18 +27,19 @@ var httpRoutes = mesh.Resource{
 
 // Kind of data plane that serves the Gateway API.
 func Kind() mesh.Kind {
+	features := mesh.Features{
+		HeaderMatch: []string{"exact", "prefix", "regex"},
+		Mirror:      true, MirrorPercent: true,
+		Total: true,
+	}
 	return mesh.Kind{
-		Name: Name,
-		Features: mesh.Features{
-			HeaderMatch: []string{"exact", "prefix", "regex"},
-			Mirror:      true, MirrorPercent: true,
-			Total: true,
-		},
+		Name:      Name,
+		Features:  features,
 		Best:      mesh.Acked,
 		Resources: []mesh.Resource{httpRoutes},
 		Parse:     parse,
 		New: func(store mesh.Store) mesh.Router {
-			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Acked, Render: render, Restore: restore, Read: read}, store)
+			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Acked, Features: features, Render: render, Restore: restore, Read: read}, store)
 		},
 	}
 }

@@ -28,17 +28,18 @@ var virtualServices = mesh.Resource{
 
 // Kind of data plane that is Istio.
 func Kind() mesh.Kind {
+	features := mesh.Features{
+		HeaderMatch: []string{"exact", "prefix", "regex"},
+		Mirror:      true, MirrorPercent: true,
+	}
 	return mesh.Kind{
-		Name: Name,
-		Features: mesh.Features{
-			HeaderMatch: []string{"exact", "prefix", "regex"},
-			Mirror:      true, MirrorPercent: true,
-		},
+		Name:      Name,
+		Features:  features,
 		Best:      mesh.Accepted,
 		Resources: []mesh.Resource{virtualServices},
 		Parse:     parse,
 		New: func(store mesh.Store) mesh.Router {
-			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Accepted, Render: render, Restore: restore, Read: read}, store)
+			return kit.New(kit.Renderer{Kind: Name, Best: mesh.Accepted, Features: features, Render: render, Restore: restore, Read: read}, store)
 		},
 	}
 }

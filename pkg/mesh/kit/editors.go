@@ -54,6 +54,47 @@ func Editors(obj *unstructured.Unstructured) []string {
 	return slices.Sorted(maps.Keys(editors(obj)))
 }
 
+// Edited reports whether a rollout's route on obj is not at rest.
+func Edited(obj *unstructured.Unstructured, rollout types.NamespacedName) bool {
+	_, ok := editors(obj)[rollout.String()]
+	return ok
+}
+
+// Others maps the names of the managed rules on obj that are not of this
+// rollout to the ones that have made them.
+func Others(obj *unstructured.Unstructured, rollout types.NamespacedName) map[string]string {
+	makers := map[string]string{}
+	for maker, e := range editors(obj) {
+		for _, name := range e.Managed {
+			if maker != rollout.String() {
+				makers[name] = maker
+			}
+		}
+	}
+	return makers
+}
+
+// Place lists the rules of an object: those that a rollout has made, then its
+// others. Of several rollouts on one object the managed rules stand in the
+// order of the rollouts' names, so that all agree on it.
+func Place(obj *unstructured.Unstructured, rollout types.NamespacedName, made, others []map[string]any) []any {
+	makers := Others(obj, rollout)
+	var first, last []any
+	for _, rule := range others {
+		if maker, ok := makers[String(rule, "name")]; ok && maker < rollout.String() {
+			first = append(first, rule)
+		} else {
+			last = append(last, rule)
+		}
+	}
+	all := make([]any, 0, len(made)+len(others))
+	all = append(all, first...)
+	for _, rule := range made {
+		all = append(all, rule)
+	}
+	return append(all, last...)
+}
+
 // Made lists the names of the managed rules that a rollout has made on obj.
 func Made(obj *unstructured.Unstructured, rollout types.NamespacedName) []string {
 	return editors(obj)[rollout.String()].Managed

@@ -25,9 +25,11 @@ const FieldManager = "sluice"
 
 // Renderer is the pure part of a Kind.
 type Renderer struct {
-	// Kind is the name of the Kind, and Best the highest Level of it.
-	Kind string
-	Best mesh.Level
+	// Kind is the name of the Kind, Best the highest Level of it, and Features
+	// what it can express.
+	Kind     string
+	Best     mesh.Level
+	Features mesh.Features
 	// Render edits obj so that it carries route, and touches nothing else. Its
 	// error is a *mesh.Fault: the object cannot carry the route.
 	Render func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) error
@@ -53,7 +55,7 @@ func (r router) Apply(ctx context.Context, route mesh.Route) error {
 	var errs []error
 	for _, o := range route.Objects {
 		errs = append(errs, r.edit(ctx, o, func(seen *unstructured.Unstructured) (*unstructured.Unstructured, error) {
-			return r.rendered(seen, route, o)
+			return r.applied(seen, route, o)
 		}))
 	}
 	return errors.Join(errs...)
@@ -84,6 +86,8 @@ func missing(o mesh.Object) error {
 	return &missingError{mesh.Fault{Object: o.String(), Problem: "does not exist; create it"}}
 }
 
+// change makes a copy of seen. One that comes with an error is written none
+// the less.
 type change func(seen *unstructured.Unstructured) (*unstructured.Unstructured, error)
 
 // edit is the one place that writes.
@@ -98,17 +102,20 @@ func (r router) edit(ctx context.Context, o mesh.Object, change change) error {
 	if err != nil {
 		return fmt.Errorf("read %s: %w", o, err)
 	}
-	edited, err := change(seen)
-	if err != nil {
-		return err
+	edited, fault := change(seen)
+	if edited == nil {
+		return fault
 	}
 	patch, err := diff(seen, edited)
 	if err != nil || patch == nil {
-		return err
+		return errors.Join(fault, err)
 	}
 	answer, err := r.store.Patch(ctx, o, patch)
 	if err != nil {
-		return refused(o, err)
+		return errors.Join(fault, refused(o, err))
+	}
+	if fault != nil {
+		return fault
 	}
 	return arrived(o, answer, change)
 }
@@ -156,10 +163,27 @@ func arrived(o mesh.Object, answer *unstructured.Unstructured, change change) er
 	return nil
 }
 
+// applied is a copy of seen that carries route. From one that cannot, but that
+// the rollout has edited, all of it is taken out when it should be at rest.
+func (r router) applied(seen *unstructured.Unstructured, route mesh.Route, o mesh.Object) (*unstructured.Unstructured, error) {
+	edited, err := r.rendered(seen, route, o)
+	var fault *mesh.Fault
+	if !errors.As(err, &fault) || !route.AtRest() || !Edited(seen, route.Rollout) {
+		return edited, err
+	}
+	if edited, wrong := r.restored(seen, route, o); wrong == nil {
+		return edited, err
+	}
+	return nil, err
+}
+
 // rendered is a copy of seen that carries route.
 func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o mesh.Object) (*unstructured.Unstructured, error) {
 	if o.WeightOnly {
 		route.Managed = nil
+	}
+	if err := undeclared(r.Renderer, route, o); err != nil {
+		return nil, err
 	}
 	edited := seen.DeepCopy()
 	r.handOver(edited, route, o)
@@ -170,7 +194,10 @@ func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o me
 	if err != nil {
 		return nil, err
 	}
-	return edited, setEditor(edited, route, o, made.Managed)
+	if err := setEditor(edited, route, o, made.Managed); err != nil {
+		return nil, err
+	}
+	return edited, nil
 }
 
 // restored is a copy of seen from which route is taken out.
@@ -238,9 +265,8 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	if errors.As(err, &fault) && state.Fault == "" {
 		state.Fault = fault.Error()
 	}
-	_, left := editors(obj)[route.Rollout.String()]
 	state.Object = o
-	state.Ours = left || len(state.Managed) > 0
+	state.Ours = Edited(obj, route.Rollout) || len(state.Managed) > 0
 	state.Matches = err == nil && equality.Semantic.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)
 	state.ResourceVersion = obj.GetResourceVersion()
