@@ -37,28 +37,44 @@ func render(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) err
 			return faultOf(o, p.field, problem)
 		}
 	}
-	made, err := managedRules(route.Managed, weighted, o)
+	own, _ := rules(obj, route)
+	others := rivals(own, weighted, kit.Others(obj, route.Rollout))
+	made, err := managedRules(route.Managed, slices.DeleteFunc(weighted, func(p pair) bool { return p.foreign }), others, o)
 	if err != nil {
 		return err
 	}
-	own, _ := rules(obj, route)
-	all := make([]any, 0, len(made)+len(own))
+	first := make([]map[string]any, 0, len(made))
 	for _, m := range made {
-		name := kit.String(m.rule, "name")
-		if slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name }) {
-			return faultOf(o, "spec.rules["+name+"]", "is not of this rollout, but has the name of a managed route; rename one of both")
-		}
-		all = append(all, m.finished())
+		first = append(first, m.finished())
 	}
-	for _, rule := range own {
-		all = append(all, rule)
+	if err := checkNames(first, own, o); err != nil {
+		return err
 	}
+	if err := checkTaken(made, others, o); err != nil {
+		return err
+	}
+	all := kit.Place(obj, route.Rollout, first, own)
 	if len(made) > 0 {
 		if err := checkLimits(all, o); err != nil {
 			return err
 		}
 	}
 	kit.Spec(obj)["rules"] = all
+	return nil
+}
+
+// checkNames: no name may stand twice on an HTTPRoute.
+func checkNames(made, own []map[string]any, o mesh.Object) error {
+	for i, rule := range made {
+		name := kit.String(rule, "name")
+		named := func(r map[string]any) bool { return kit.String(r, "name") == name }
+		if slices.ContainsFunc(own, named) {
+			return faultOf(o, "spec.rules["+name+"]", "is not of this rollout, but has the name of a managed route; rename one of both")
+		}
+		if slices.ContainsFunc(made[:i], named) {
+			return faultOf(o, "spec.rules["+name+"]", "would be the name of two rules, as a managed route of several rules has its copies numbered; rename one managed route")
+		}
+	}
 	return nil
 }
 
@@ -74,11 +90,7 @@ func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
 	if len(managed) == 0 {
 		return
 	}
-	kept := make([]any, 0, len(own))
-	for _, rule := range own {
-		kept = append(kept, rule)
-	}
-	kit.Spec(obj)["rules"] = kept
+	kit.Spec(obj)["rules"] = kit.Place(obj, route.Rollout, nil, own)
 }
 
 func checkLimits(all []any, o mesh.Object) error {
@@ -100,8 +112,8 @@ type made struct {
 	rule    map[string]any
 	matches []map[string]any
 	header  bool
-	// source is the place of the weighted rule that it is made of.
-	source int
+	// source is the weighted rule that it is made of.
+	source pair
 }
 
 func (m made) finished() map[string]any {
@@ -115,7 +127,7 @@ func (m made) finished() map[string]any {
 
 // managedRules makes, of every weighted rule, one for each managed route: a
 // copy of it that matches less and sends elsewhere.
-func managedRules(managed []mesh.Managed, weighted []pair, o mesh.Object) ([]*made, error) {
+func managedRules(managed []mesh.Managed, weighted []pair, rivals []rival, o mesh.Object) ([]*made, error) {
 	var all []*made
 	for _, route := range managed {
 		field := "managed route " + route.Name
@@ -126,8 +138,8 @@ func managedRules(managed []mesh.Managed, weighted []pair, o mesh.Object) ([]*ma
 			return nil, faultOf(o, field, fmt.Sprintf("matches header %q twice, but an HTTPRoute needs all to match; use one, with a regular expression", header))
 		}
 		copies := 0
-		for i, p := range weighted {
-			m := &made{source: i, header: len(route.Mirror) == 0}
+		for _, p := range weighted {
+			m := &made{source: p, header: len(route.Mirror) == 0}
 			if m.header {
 				m.rule, m.matches = headerRule(route, p)
 			} else {
@@ -135,6 +147,7 @@ func managedRules(managed []mesh.Managed, weighted []pair, o mesh.Object) ([]*ma
 				if m.rule, m.matches, problem = mirrorRule(route, p); problem != "" {
 					return nil, faultOf(o, field, problem)
 				}
+				m.matches = slices.DeleteFunc(m.matches, func(match map[string]any) bool { return unreached(match, p, rivals) })
 			}
 			if len(m.matches) == 0 {
 				continue // no request matches both
@@ -157,33 +170,6 @@ func copyName(name string, i int) string {
 		return name
 	}
 	return fmt.Sprintf("%s-%d", name, i)
-}
-
-// keepOrder makes the order of managed routes hold although a gateway goes by
-// how specific a match is, not by its place: an earlier rule takes in what it
-// has in common with a later one that would win over it.
-//
-// Of {X: beta} before {method GET}, the first becomes {X: beta} or {X: beta,
-// method GET}, because a method wins over a header.
-func keepOrder(all []*made) {
-	for i := len(all) - 1; i >= 0; i-- {
-		first := all[i]
-		alone := slices.Clone(first.matches)
-		for _, later := range all[i+1:] {
-			if later.source != first.source || later.header && first.header {
-				continue
-			}
-			for _, theirs := range later.matches {
-				for _, ours := range alone {
-					common, none, err := both(ours, theirs)
-					if none || err != nil || !outranks(theirs, ours) || contains(first.matches, common) {
-						continue
-					}
-					first.matches = append(first.matches, common)
-				}
-			}
-		}
-	}
 }
 
 // headerRule is the weighted rule for the canary alone: what it matches with

@@ -20,8 +20,12 @@ const maxWeight = 1_000_000
 type pair struct {
 	rule           map[string]any
 	stable, canary map[string]any
-	// field is the path of the rule's backends.
+	// field is the path of the rule's backends, index its place among the
+	// user's own rules.
 	field string
+	index int
+	// foreign: another rollout has made the rule.
+	foreign bool
 	// sum of the pair's weights; alone: no other backend has a weight.
 	sum   int64
 	alone bool
@@ -41,15 +45,23 @@ func rules(obj *unstructured.Unstructured, route mesh.Route) (own, managed []map
 }
 
 // isManaged: the annotation says that we made the rule, or it has a name of
-// ours and sends to the canary, as one that another controller has left.
+// ours and either sends to the canary alone or mirrors to it, as one that
+// another controller has left. A rule that only shares a name is the user's.
 func isManaged(rule map[string]any, namespace string, route mesh.Route, made []string) bool {
 	name := kit.String(rule, "name")
 	if name == "" || slices.Contains(made, name) {
 		return name != ""
 	}
-	return slices.ContainsFunc(route.Reserved, func(reserved string) bool { return kit.IsCopy(name, reserved) }) &&
-		slices.ContainsFunc(kit.Maps(rule, "backendRefs"), func(b map[string]any) bool {
-			return isService(b, route.Canary, namespace, route)
+	if !slices.ContainsFunc(route.Reserved, func(reserved string) bool { return kit.IsCopy(name, reserved) }) {
+		return false
+	}
+	canary := func(backend map[string]any) bool { return isService(backend, route.Canary, namespace, route) }
+	backends := kit.Maps(rule, "backendRefs")
+	return len(backends) == 1 && canary(backends[0]) ||
+		slices.ContainsFunc(kit.Maps(rule, "filters"), func(filter map[string]any) bool {
+			mirror, _ := filter["requestMirror"].(map[string]any)
+			target, _ := mirror["backendRef"].(map[string]any)
+			return canary(target)
 		})
 }
 
@@ -60,6 +72,7 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 		return nil, faultOf(o, "spec.rules", "is not a list of rules")
 	}
 	own, _ := rules(obj, route)
+	others := kit.Others(obj, route.Rollout)
 	if missing := unnamed(o.Rules, own); missing != "" {
 		return nil, faultOf(o, "spec.rules", fmt.Sprintf("has no rule named %q; name it, or correct trafficRouting.gatewayAPI", missing))
 	}
@@ -71,7 +84,8 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 		p, problem := pairOf(rule, obj.GetNamespace(), route)
 		switch {
 		case problem == "":
-			p.field = backends(rule, i)
+			p.field, p.index = backends(rule, i), i
+			_, p.foreign = others[kit.String(rule, "name")]
 			found = append(found, p)
 		case len(o.Rules) > 0 || p.stable != nil && p.canary != nil:
 			return nil, faultOf(o, backends(rule, i), problem)
@@ -99,11 +113,13 @@ func faultOf(o mesh.Object, field, problem string) error {
 
 // backends is the path of a rule's backends, by its name or its place among
 // the user's own rules.
-func backends(rule map[string]any, i int) string {
+func backends(rule map[string]any, i int) string { return ruleAt(rule, i) + ".backendRefs" }
+
+func ruleAt(rule map[string]any, i int) string {
 	if name := kit.String(rule, "name"); name != "" {
-		return "spec.rules[" + name + "].backendRefs"
+		return "spec.rules[" + name + "]"
 	}
-	return fmt.Sprintf("spec.rules[%d].backendRefs", i)
+	return fmt.Sprintf("spec.rules[%d]", i)
 }
 
 // pairOf a rule; problem says why it has none, "" if it has.
