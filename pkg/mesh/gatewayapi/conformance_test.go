@@ -78,15 +78,15 @@ func fixtures() map[string]meshtest.Fixture {
 			Others: []meshtest.Request{at("", "/"), {Method: "DELETE", Path: "/b"}},
 		},
 		"shared-rule": {
-			Config:     `httpRoute: all`,
-			Weighted:   []meshtest.Weighted{{Request: at("", "/"), Sum: 100, Besides: map[string]int64{"api-stable": 50}}},
-			Neighbour:  neighbour,
+			Config:    `httpRoute: all`,
+			Weighted:  []meshtest.Weighted{{Request: at("", "/"), Sum: 100, Besides: map[string]int64{"api-stable": 50}}},
+			Neighbour: neighbour, NeighbourConfig: `httpRoute: all`,
 			Neighbours: []meshtest.Weighted{{Request: at("", "/"), Sum: 50}},
 		},
 		"shared": {
-			Config:     `httpRoute: all`,
-			Weighted:   []meshtest.Weighted{{Request: at("", "/")}},
-			Neighbour:  neighbour,
+			Config:    `httpRoute: all`,
+			Weighted:  []meshtest.Weighted{{Request: at("", "/")}},
+			Neighbour: neighbour, NeighbourConfig: `httpRoute: all`,
 			Neighbours: []meshtest.Weighted{{Request: at("", "/api")}},
 		},
 	}

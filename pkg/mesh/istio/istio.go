@@ -69,10 +69,14 @@ func parse(block json.RawMessage, namespace string) ([]mesh.Object, error) {
 	var objects []mesh.Object
 	seen := map[string]bool{}
 	for i, vs := range c.VirtualServices {
+		field := fmt.Sprintf("virtualServices[%d].name", i)
+		if c.VirtualService != nil {
+			field = "virtualService.name"
+		}
 		o := mesh.Object{Resource: virtualServices.GroupResource, Kind: virtualServices.Kind, Rules: vs.Routes}
 		o.Namespace, o.Name = locate(vs.Name, namespace)
-		if o.Name == "" || seen[o.String()] {
-			return nil, fault(fmt.Sprintf("virtualServices[%d].name", i), fmt.Sprintf("%q is empty or named twice; name each VirtualService once", vs.Name))
+		if o.Name == "" || o.Namespace == "" || seen[o.String()] {
+			return nil, fault(field, fmt.Sprintf("%q is empty or named twice; name each VirtualService once", vs.Name))
 		}
 		seen[o.String()] = true
 		objects = append(objects, o)

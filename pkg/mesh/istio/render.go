@@ -23,41 +23,37 @@ func render(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) err
 	}
 	for _, p := range weighted {
 		if problem := p.weigh(route); problem != "" {
-			return faultOf(o, destinations(p.route), problem)
+			return faultOf(o, p.field, problem)
 		}
 	}
 	own, _ := routes(obj, route)
-	all := make([]any, 0, len(route.Managed)+len(own))
+	made := make([]map[string]any, 0, len(route.Managed))
 	for _, m := range route.Managed {
 		if slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == m.Name }) {
 			return faultOf(o, "spec.http["+m.Name+"]", "is not of this rollout, but has the name of a managed route; rename one of both")
 		}
-		all = append(all, managedRoute(m, weighted[0]))
+		made = append(made, managedRoute(m, weighted[0]))
 	}
-	for _, r := range own {
-		all = append(all, r)
-	}
-	kit.Spec(obj)["http"] = all
+	kit.Spec(obj)["http"] = kit.Place(obj, route.Rollout, made, own)
 	return nil
 }
 
-// restore gives stable the sum of the pair, and drops the managed routes.
+// restore gives stable the sum of the pair, and drops the managed routes. Where
+// it is not said which of several routes is weighted, no weight was ever ours,
+// unless the annotation says so.
 func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
 	own, managed := routes(obj, route)
+	told := len(o.Rules) > 0 || len(users(obj, route, own)) == 1 || kit.Edited(obj, route.Rollout)
 	for _, r := range own {
 		p, problem := pairOf(r, route)
-		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
+		if told && problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
 			p.set(p.total(), 0)
 		}
 	}
 	if len(managed) == 0 {
 		return
 	}
-	kept := make([]any, 0, len(own))
-	for _, r := range own {
-		kept = append(kept, r)
-	}
-	kit.Spec(obj)["http"] = kept
+	kit.Spec(obj)["http"] = kit.Place(obj, route.Rollout, nil, own)
 }
 
 func managedRoute(m mesh.Managed, source pair) map[string]any {

@@ -6,6 +6,7 @@ package istio
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
@@ -21,6 +22,8 @@ const whole = 100
 type pair struct {
 	route          map[string]any
 	stable, canary map[string]any
+	// field is the path of the route's destinations.
+	field string
 	// of is the number of destinations in the route.
 	of int
 	// sum of the pair's weights; alone: no other destination has a weight.
@@ -42,16 +45,26 @@ func routes(obj *unstructured.Unstructured, route mesh.Route) (own, managed []ma
 }
 
 // isManaged: the annotation says that we made the route, or it has a name of
-// ours and sends or copies to the canary, as one that another controller has
-// left.
+// ours and either sends to the canary alone or mirrors to it, as one that
+// another controller has left. A route that only shares a name is the user's.
 func isManaged(r map[string]any, route mesh.Route, made []string) bool {
 	name := kit.String(r, "name")
 	if name == "" || slices.Contains(made, name) {
 		return name != ""
 	}
 	mirror, _ := r["mirror"].(map[string]any)
-	return slices.Contains(route.Reserved, name) && (isService(mirror, route.Canary) ||
-		slices.ContainsFunc(kit.Maps(r, "route"), func(d map[string]any) bool { return isHost(d, route.Canary) }))
+	all := kit.Maps(r, "route")
+	return slices.Contains(route.Reserved, name) &&
+		(isService(mirror, route.Canary) || len(all) == 1 && isHost(all[0], route.Canary))
+}
+
+// users are the routes of own that no rollout has made.
+func users(obj *unstructured.Unstructured, route mesh.Route, own []map[string]any) []map[string]any {
+	others := kit.Others(obj, route.Rollout)
+	return slices.DeleteFunc(slices.Clone(own), func(r map[string]any) bool {
+		_, made := others[kit.String(r, "name")]
+		return made
+	})
 }
 
 // pairs finds the http routes whose weights are ours: the named ones, or else
@@ -61,36 +74,53 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 		return nil, faultOf(o, "spec.http", "is not a list of routes")
 	}
 	own, _ := routes(obj, route)
-	if len(own) == 0 {
+	if len(users(obj, route, own)) == 0 {
 		return nil, faultOf(o, "spec.http", "has no route; weights, header and mirror routes need one")
 	}
-	chosen := own
-	switch {
-	case len(o.Rules) > 0:
-		chosen = nil
-		for _, name := range o.Rules {
-			i := slices.IndexFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name })
-			if i < 0 {
-				return nil, faultOf(o, "spec.http", fmt.Sprintf("has no route named %q; name it, or correct trafficRouting.istio", name))
-			}
-			chosen = append(chosen, own[i])
+	for _, name := range o.Rules {
+		if !slices.ContainsFunc(own, func(r map[string]any) bool { return kit.String(r, "name") == name }) {
+			return nil, faultOf(o, "spec.http", fmt.Sprintf("has no route named %q; name it, or correct trafficRouting.istio", name))
 		}
-	case len(own) > 1:
-		return nil, faultOf(o, "spec.http", fmt.Sprintf("has %d routes; name the ones to weight in trafficRouting.istio", len(own)))
 	}
-	var found []pair
-	for _, r := range chosen {
-		p, problem := pairOf(r, route)
-		if problem != "" {
-			return nil, faultOf(o, destinations(r), problem)
-		}
-		found = append(found, p)
+	if n := len(users(obj, route, own)); len(o.Rules) == 0 && n > 1 {
+		return nil, faultOf(o, "spec.http", fmt.Sprintf("has %d routes; name the ones to weight in trafficRouting.istio", n))
 	}
-	return found, nil
+	return chosen(obj, own, route, o)
 }
 
-// destinations is the path of a route's destinations.
-func destinations(r map[string]any) string { return "spec.http[" + kit.String(r, "name") + "].route" }
+// chosen are the pairs of the named routes, or of the only one; a copy of it
+// that another rollout mirrors from is weighted with it.
+func chosen(obj *unstructured.Unstructured, own []map[string]any, route mesh.Route, o mesh.Object) ([]pair, error) {
+	others := kit.Others(obj, route.Rollout)
+	var found, copies []pair
+	for i, r := range own {
+		name := kit.String(r, "name")
+		_, foreign := others[name]
+		if !foreign && len(o.Rules) > 0 && !slices.Contains(o.Rules, name) {
+			continue
+		}
+		p, problem := pairOf(r, route)
+		p.field = destinations(name, i)
+		switch {
+		case problem == "" && foreign:
+			copies = append(copies, p)
+		case problem == "":
+			found = append(found, p)
+		case !foreign:
+			return nil, faultOf(o, p.field, problem)
+		}
+	}
+	return append(found, copies...), nil
+}
+
+// destinations is the path of a route's destinations, by its name or its place
+// among the user's own.
+func destinations(name string, i int) string {
+	if name == "" {
+		name = strconv.Itoa(i)
+	}
+	return "spec.http[" + name + "].route"
+}
 
 func faultOf(o mesh.Object, field, problem string) error {
 	return &mesh.Fault{Object: o.String(), Field: field, Problem: problem}

@@ -113,10 +113,11 @@ type Fixture struct {
 	// rule; Others those that a rollout must not touch.
 	Weighted []Weighted
 	Others   []Request
-	// Neighbour, where set, is a second rollout on the same objects, and
-	// Neighbours requests that its pair answers.
-	Neighbour  mesh.Route
-	Neighbours []Weighted
+	// Neighbour, where set, is a second rollout on the same objects, with a
+	// block of its own, and Neighbours requests that its pair answers.
+	Neighbour       mesh.Route
+	NeighbourConfig string
+	Neighbours      []Weighted
 }
 
 // Names of the managed routes that the suite uses.
@@ -175,7 +176,23 @@ type bench struct {
 
 func newBench(t *testing.T, f Fixture) *bench {
 	t.Helper()
-	block, err := yaml.YAMLToJSON([]byte(f.Config))
+	f.Route.Objects = parse(t, f, f.Config)
+	if f.Neighbour.Stable != "" {
+		f.Neighbour.Objects = parse(t, f, f.NeighbourConfig)
+	}
+	f.Route.Reserved = []string{preview, shadow}
+	f.Route.Total, f.Neighbour.Total = 100, 100
+	b := &bench{Fixture: f}
+	b.store = NewStore(t, f.Defaults, load(t, f.Before)...)
+	b.router = f.Kind.New(b.store)
+	b.before = b.store.Objects(f.Route.Objects)
+	return b
+}
+
+// parse a block under trafficRouting.
+func parse(t *testing.T, f Fixture, config string) []mesh.Object {
+	t.Helper()
+	block, err := yaml.YAMLToJSON([]byte(config))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -183,15 +200,7 @@ func newBench(t *testing.T, f Fixture) *bench {
 	if err != nil {
 		t.Fatalf("parse the configuration: %v", err)
 	}
-	f.Route.Objects = objects
-	f.Neighbour.Objects = objects
-	f.Route.Reserved = []string{preview, shadow}
-	f.Route.Total, f.Neighbour.Total = 100, 100
-	b := &bench{Fixture: f}
-	b.store = NewStore(t, f.Defaults, load(t, f.Before)...)
-	b.router = f.Kind.New(b.store)
-	b.before = b.store.Objects(objects)
-	return b
+	return objects
 }
 
 // load the objects of a file.
