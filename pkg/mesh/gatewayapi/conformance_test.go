@@ -48,7 +48,7 @@ func fixtures() map[string]meshtest.Fixture {
 			Weighted: []meshtest.Weighted{
 				{Request: at("shop.example", "/")},
 				{Request: at("shop.example", "/checkout/2"), Sum: 90, Besides: legacy},
-				{Request: at("shop.example", "/exact"), Sum: 90, Besides: legacy},
+				{Request: at("shop.example", "/exact")},
 				{Request: at("www.shop.example", "/item/42")},
 			},
 			Others: []meshtest.Request{at("shop.example", "/login"), at("shop.example", "/search/it?engine=new"), at("shop.example", "/preview")},
@@ -101,6 +101,7 @@ func plane(weights func(*unstructured.Unstructured, string, string, meshtest.Wei
 		Split:       split,
 		Alone:       func(total int32) int64 { return min(int64(total), 1_000_000) },
 		Defaults:    defaults,
+		Valid:       valid,
 		Weigh:       weights,
 		Names:       ruleNames,
 		Drop:        drop,
@@ -188,50 +189,6 @@ func drop(obj *unstructured.Unstructured, names ...string) {
 	}
 	if spec, ok := obj.Object["spec"].(map[string]any); ok && spec["rules"] != nil {
 		spec["rules"] = kept
-	}
-}
-
-// defaults are those of the CustomResourceDefinition.
-func defaults(obj *unstructured.Unstructured) {
-	set := func(m map[string]any, field string, value any) {
-		if _, found := m[field]; !found {
-			m[field] = value
-		}
-	}
-	for _, parent := range objectsOf(obj.Object, "spec", "parentRefs") {
-		set(parent, "group", "gateway.networking.k8s.io")
-		set(parent, "kind", "Gateway")
-	}
-	value, _, _ := unstructured.NestedFieldNoCopy(obj.Object, "spec", "rules")
-	list, _ := value.([]any)
-	for _, element := range list {
-		rule, ok := element.(map[string]any)
-		if !ok {
-			continue
-		}
-		set(rule, "matches", []any{map[string]any{}})
-		for _, match := range objectsOf(rule, "matches") {
-			set(match, "path", map[string]any{})
-			path := match["path"].(map[string]any)
-			set(path, "type", "PathPrefix")
-			set(path, "value", "/")
-			for _, condition := range append(objectsOf(match, "headers"), objectsOf(match, "queryParams")...) {
-				set(condition, "type", "Exact")
-			}
-		}
-		refs := objectsOf(rule, "backendRefs")
-		for _, backend := range refs {
-			set(backend, "weight", int64(1))
-		}
-		for _, filter := range objectsOf(rule, "filters") {
-			if ref, found, _ := unstructured.NestedFieldNoCopy(filter, "requestMirror", "backendRef"); found {
-				refs = append(refs, ref.(map[string]any))
-			}
-		}
-		for _, ref := range refs {
-			set(ref, "group", "")
-			set(ref, "kind", "Service")
-		}
 	}
 }
 

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 
+	"k8s.io/apimachinery/pkg/api/equality"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 )
@@ -109,6 +110,8 @@ func checkLimits(all []any, o mesh.Object) error {
 
 // made is a managed rule in the making.
 type made struct {
+	// name of the managed route.
+	name    string
 	rule    map[string]any
 	matches []map[string]any
 	header  bool
@@ -125,7 +128,7 @@ func (m made) finished() map[string]any {
 	return m.rule
 }
 
-// managedRules makes, of every weighted rule, one for each managed route: a
+// managedRules makes, of every weighted rule, those for each managed route: a
 // copy of it that matches less and sends elsewhere.
 func managedRules(managed []mesh.Managed, weighted []pair, rivals []rival, o mesh.Object) ([]*made, error) {
 	var all []*made
@@ -137,39 +140,84 @@ func managedRules(managed []mesh.Managed, weighted []pair, rivals []rival, o mes
 		if header := twice(route.Headers); header != "" {
 			return nil, faultOf(o, field, fmt.Sprintf("matches header %q twice, but an HTTPRoute needs all to match; use one, with a regular expression", header))
 		}
-		copies := 0
-		for _, p := range weighted {
-			m := &made{source: p, header: len(route.Mirror) == 0}
-			if m.header {
-				m.rule, m.matches = headerRule(route, p)
-			} else {
-				var problem string
-				if m.rule, m.matches, problem = mirrorRule(route, p); problem != "" {
-					return nil, faultOf(o, field, problem)
-				}
-				m.matches = slices.DeleteFunc(m.matches, func(match map[string]any) bool { return unreached(match, p, rivals) })
-			}
-			if len(m.matches) == 0 {
-				continue // no request matches both
-			}
-			m.rule["name"] = copyName(route.Name, copies)
-			copies++
-			all = append(all, m)
-		}
-		if copies == 0 {
+		copies, problem := copiesFor(route, weighted, rivals)
+		switch {
+		case problem != "":
+			return nil, faultOf(o, field, problem)
+		case len(copies) == 0:
 			return nil, faultOf(o, field, "matches nothing that the weighted rules match; correct its match")
 		}
+		all = append(all, copies...)
 	}
 	keepOrder(all)
-	return all, nil
+	return numbered(apart(all)), nil
 }
 
-// copyName of the i-th rule that a managed route is made of.
-func copyName(name string, i int) string {
-	if i == 0 {
-		return name
+// copiesFor one managed route, at most one per weighted rule; problem says why
+// an HTTPRoute cannot express it.
+func copiesFor(route mesh.Managed, weighted []pair, rivals []rival) (all []*made, problem string) {
+	for _, p := range weighted {
+		m := &made{name: route.Name, source: p, header: len(route.Mirror) == 0}
+		if m.header {
+			m.rule, m.matches = headerRule(route, p)
+		} else {
+			if m.rule, m.matches, problem = mirrorRule(route, p); problem != "" {
+				return nil, problem
+			}
+			m.matches = slices.DeleteFunc(m.matches, func(match map[string]any) bool { return unreached(match, p, rivals) })
+		}
+		if len(m.matches) > 0 { // else no request matches both
+			all = append(all, m)
+		}
 	}
-	return fmt.Sprintf("%s-%d", name, i)
+	return all, ""
+}
+
+// apart gives each match a rule of its own where a rule may have but one: one
+// that replaces the prefix that it matches.
+func apart(all []*made) []*made {
+	var single []*made
+	for _, m := range all {
+		if len(m.matches) == 1 || !replacesPrefix(m.rule) {
+			single = append(single, m)
+			continue
+		}
+		for _, match := range m.matches {
+			one := *m
+			one.rule, one.matches = runtime.DeepCopyJSON(m.rule), []map[string]any{match}
+			single = append(single, &one)
+		}
+	}
+	return single
+}
+
+// replacesPrefix reports whether a rule, or one of its backends, rewrites the
+// path prefix that was matched.
+func replacesPrefix(rule map[string]any) bool {
+	rewrites := func(filter map[string]any) bool {
+		rewrite, _ := filter["urlRewrite"].(map[string]any)
+		path, _ := rewrite["path"].(map[string]any)
+		return kit.String(path, "type") == "ReplacePrefixMatch"
+	}
+	return slices.ContainsFunc(kit.Maps(rule, "filters"), rewrites) ||
+		slices.ContainsFunc(kit.Maps(rule, "backendRefs"), func(b map[string]any) bool {
+			return slices.ContainsFunc(kit.Maps(b, "filters"), rewrites)
+		})
+}
+
+// numbered names the rules: the first one of a managed route as that, the
+// others with a number.
+func numbered(all []*made) []*made {
+	copies := map[string]int{}
+	for _, m := range all {
+		name := m.name
+		if n := copies[name]; n > 0 {
+			name = fmt.Sprintf("%s-%d", name, n)
+		}
+		m.rule["name"] = name
+		copies[m.name]++
+	}
+	return all
 }
 
 // headerRule is the weighted rule for the canary alone: what it matches with
@@ -216,6 +264,9 @@ func mirrorRule(m mesh.Managed, p pair) (rule map[string]any, matches []map[stri
 			match, none, err := both(own, wanted)
 			if err != nil {
 				return nil, nil, err.Error() + "; correct its match"
+			}
+			if !none && replacesPrefix(p.rule) && !equality.Semantic.DeepEqual(pathOf(match), pathOf(own)) {
+				return nil, nil, fmt.Sprintf("matches a path within one that %s rewrites; match no path", p.field)
 			}
 			if !none && !contains(matches, match) {
 				matches = append(matches, match)

@@ -73,6 +73,8 @@ type Plane struct {
 	Alone func(total int32) int64
 	// Defaults are what the schema adds to an object; may be nil.
 	Defaults func(*unstructured.Unstructured)
+	// Valid says what the schema has against an object; may be nil.
+	Valid func(*unstructured.Unstructured) error
 	// Weigh changes the weights of a pair in every rule that has it.
 	Weigh func(obj *unstructured.Unstructured, stable, canary string, change Weights)
 	// Names of the rules of an object.
@@ -183,7 +185,7 @@ func newBench(t *testing.T, f Fixture) *bench {
 	f.Route.Reserved = []string{preview, shadow}
 	f.Route.Total, f.Neighbour.Total = 100, 100
 	b := &bench{Fixture: f}
-	b.store = NewStore(t, f.Defaults, load(t, f.Before)...)
+	b.store = NewStore(t, f.Plane, load(t, f.Before)...)
 	b.router = f.Kind.New(b.store)
 	b.before = b.store.Objects(f.Route.Objects)
 	return b

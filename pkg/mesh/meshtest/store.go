@@ -47,8 +47,10 @@ var errLost = errors.New("connection lost")
 // whole or not at all, and no status through the object itself.
 type Store struct {
 	t testing.TB
-	// defaults are what the schema of the objects adds to them.
+	// defaults are what the schema of the objects adds to them, valid what it
+	// has against one.
 	defaults func(*unstructured.Unstructured)
+	valid    func(*unstructured.Unstructured) error
 
 	mu      sync.Mutex
 	objects map[string]*unstructured.Unstructured
@@ -62,13 +64,15 @@ type Store struct {
 
 var _ mesh.Store = &Store{}
 
-// NewStore holds copies of objects, with the defaults filled in; defaults may
-// be nil.
-func NewStore(t testing.TB, defaults func(*unstructured.Unstructured), objects ...*unstructured.Unstructured) *Store {
-	s := &Store{t: t, defaults: defaults, objects: map[string]*unstructured.Unstructured{}, version: 100}
+// NewStore holds copies of objects, with the defaults of a Plane filled in.
+func NewStore(t testing.TB, p Plane, objects ...*unstructured.Unstructured) *Store {
+	s := &Store{t: t, defaults: p.Defaults, valid: p.Valid, objects: map[string]*unstructured.Unstructured{}, version: 100}
 	for _, obj := range objects {
 		obj = obj.DeepCopy()
 		s.fill(obj)
+		if err := s.check(obj); err != nil {
+			t.Errorf("%s: %v", obj.GetName(), err)
+		}
 		obj.SetGeneration(1)
 		s.put(obj, "user")
 	}
@@ -79,6 +83,13 @@ func (s *Store) fill(obj *unstructured.Unstructured) {
 	if s.defaults != nil {
 		s.defaults(obj)
 	}
+}
+
+func (s *Store) check(obj *unstructured.Unstructured) error {
+	if s.valid == nil {
+		return nil
+	}
+	return s.valid(obj)
 }
 
 func key(kind, namespace, name string) string { return kind + " " + namespace + "/" + name }
@@ -142,8 +153,7 @@ func (s *Store) Patch(ctx context.Context, o mesh.Object, text []byte) (*unstruc
 		return nil, apierrors.NewNotFound(o.Resource, o.Name)
 	}
 	if failure == Rejected {
-		return nil, apierrors.NewInvalid(schema.GroupKind{Group: o.Resource.Group, Kind: o.Kind}, o.Name,
-			field.ErrorList{field.Invalid(field.NewPath("spec"), "x", "is too long")})
+		return nil, invalid(o, "is too long")
 	}
 	edited, err := s.patched(o, obj, text)
 	if err != nil {
@@ -196,7 +206,16 @@ func (s *Store) patched(o mesh.Object, obj *unstructured.Unstructured, text []by
 		edited.Object["status"] = status
 	}
 	s.fill(edited)
+	if err := s.check(edited); err != nil {
+		return nil, invalid(o, err.Error())
+	}
 	return edited, nil
+}
+
+// invalid is the answer to an object that its schema does not allow.
+func invalid(o mesh.Object, problem string) error {
+	return apierrors.NewInvalid(schema.GroupKind{Group: o.Resource.Group, Kind: o.Kind}, o.Name,
+		field.ErrorList{field.Invalid(field.NewPath("spec"), "x", problem)})
 }
 
 func carriesVersion(patch jsonpatch.Patch) bool {
