@@ -97,11 +97,10 @@ func answer(parents []map[string]any, ref map[string]any, obj *unstructured.Unst
 			if generation, _ := kit.Int(c, "observedGeneration"); generation < obj.GetGeneration() {
 				continue
 			}
-			kind, ok := kit.String(c, "type"), kit.String(c, "status") == "True"
-			switch {
-			case kind == "Accepted" && ok:
+			switch kit.String(c, "type") + "=" + kit.String(c, "status") {
+			case "Accepted=True":
 				accepted = true
-			case (kind == "Accepted" || kind == "ResolvedRefs") && kit.String(c, "status") == "False":
+			case "Accepted=False", "ResolvedRefs=False", "PartiallyInvalid=True":
 				refusal = kit.String(c, "reason") + ": " + kit.String(c, "message")
 			}
 		}

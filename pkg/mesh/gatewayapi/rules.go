@@ -151,8 +151,8 @@ func pairOf(rule map[string]any, namespace string, route mesh.Route) (p pair, pr
 		return p, fmt.Sprintf("needs both Services %q and %q", route.Stable, route.Canary)
 	case twice != "":
 		return p, fmt.Sprintf("has Service %q twice; its share cannot be told", twice)
-	case negative || p.sum > kit.MaxSum:
-		return p, "has a weight out of range"
+	case negative || p.sum > kit.MaxSum || !p.alone && p.sum > maxWeight:
+		return p, fmt.Sprintf("has weights out of range; those of the pair may sum to %d", maxWeight)
 	}
 	return p, ""
 }

@@ -220,3 +220,11 @@ func ints(value any) any {
 	}
 	return value
 }
+
+// text of a value, "" for nil.
+func text(value any) string {
+	if value == nil {
+		return ""
+	}
+	return fmt.Sprint(value)
+}

@@ -1,0 +1,233 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package gatewayapi_test
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/gatewayapi"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/meshtest"
+
+	"github.com/google/go-cmp/cmp"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+	"sigs.k8s.io/yaml"
+)
+
+// routeWith rules, in YAML.
+func routeWith(t testing.TB, rules string) *unstructured.Unstructured {
+	t.Helper()
+	text, err := yaml.YAMLToJSON([]byte("apiVersion: gateway.networking.k8s.io/v1\nkind: HTTPRoute\n" +
+		"metadata: {name: web, namespace: shop}\nspec:\n  parentRefs: [{name: edge}]\n  rules:\n" + rules))
+	if err != nil {
+		t.Fatal(err)
+	}
+	obj := &unstructured.Unstructured{}
+	if err := obj.UnmarshalJSON(text); err != nil {
+		t.Fatal(err)
+	}
+	return obj
+}
+
+const pair = "backendRefs: [{name: web-stable, port: 80, weight: 100}, {name: web-canary, port: 80, weight: 0}]"
+
+func webRoute(weight int32, managed ...mesh.Managed) mesh.Route {
+	objects, _ := gatewayapi.Kind().Parse([]byte(`{"httpRoute": "web"}`), "shop")
+	return mesh.Route{
+		Rollout: types.NamespacedName{Namespace: "shop", Name: "web"}, Stable: "web-stable", Canary: "web-canary",
+		Total: 100, Weight: weight, Managed: managed, Reserved: []string{"preview", "shadow"}, Objects: objects,
+	}
+}
+
+func exactly(value string) mesh.Pattern { return mesh.Pattern{Exact: value} }
+
+func headerRoute(names ...string) mesh.Managed {
+	m := mesh.Managed{Name: "preview"}
+	for _, name := range names {
+		m.Headers = append(m.Headers, mesh.HeaderMatch{Header: name, Value: exactly("yes")})
+	}
+	return m
+}
+
+func mirrorOf(r ...mesh.RequestMatch) mesh.Managed {
+	return mesh.Managed{Name: "shadow", Mirror: r, Percent: 100}
+}
+
+func method(name string) mesh.RequestMatch {
+	p := exactly(name)
+	return mesh.RequestMatch{Method: &p}
+}
+
+func path(p mesh.Pattern) mesh.RequestMatch { return mesh.RequestMatch{Path: &p} }
+
+// What an HTTPRoute cannot carry is refused, in words that say what to do.
+func TestRefused(t *testing.T) {
+	t.Parallel()
+	many := strings.Repeat("  - {matches: [{path: {type: Exact, value: /x}}], backendRefs: [{name: other, port: 80}]}\n", 15)
+	for name, c := range map[string]struct {
+		rules string
+		route mesh.Route
+		field string
+		want  string
+	}{
+		"a mirror route would take requests from a rule with a query": {
+			"  - {" + pair + "}\n  - {matches: [{queryParams: [{name: a, value: b}]}], backendRefs: [{name: other, port: 80}]}\n",
+			webRoute(20, mirrorOf(method("GET"))), "managed route shadow",
+			`would take requests from spec.rules[1]; add to the matches of that rule: ` +
+				`{"method":"GET","path":{"type":"PathPrefix","value":"/"},"queryParams":[{"name":"a","type":"Exact","value":"b"}]}`,
+		},
+		"a mirror route of what another rule takes": {
+			"  - {" + pair + "}\n  - {matches: [{method: GET}], backendRefs: [{name: other, port: 80}]}\n",
+			webRoute(20, mirrorOf(method("GET"))), "managed route shadow", "matches nothing that the weighted rules match; correct its match",
+		},
+		"a mirror route of a method by prefix": {
+			"  - {" + pair + "}\n", webRoute(20, mirrorOf(mesh.RequestMatch{Method: &mesh.Pattern{Prefix: "P"}})),
+			"managed route shadow", "an HTTPRoute matches a method only exactly; use exact",
+		},
+		"a mirror route of another path": {
+			"  - {matches: [{path: {type: PathPrefix, value: /shop}}], " + pair + "}\n", webRoute(20, mirrorOf(path(mesh.Pattern{Prefix: "/api"}))),
+			"managed route shadow", "matches nothing that the weighted rules match; correct its match",
+		},
+		"a regular expression within a path": {
+			"  - {matches: [{path: {type: PathPrefix, value: /shop}}], " + pair + "}\n", webRoute(20, mirrorOf(path(mesh.Pattern{Regex: "/.*"}))),
+			"managed route shadow", `PathPrefix "/shop" and RegularExpression "/.*" cannot be matched together; correct its match`,
+		},
+		"a path within one that is rewritten": {
+			"  - {matches: [{path: {type: PathPrefix, value: /shop}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}], " + pair + "}\n",
+			webRoute(20, mirrorOf(path(mesh.Pattern{Prefix: "/shop/cart"}))),
+			"managed route shadow", "matches a path within one that spec.rules[0].backendRefs rewrites; match no path",
+		},
+		"one header twice": {
+			"  - {" + pair + "}\n", webRoute(20, headerRoute("X-A", "x-a")), "managed route preview",
+			`matches header "x-a" twice, but an HTTPRoute needs all to match; use one, with a regular expression`,
+		},
+		"a name that no rule can have": {
+			"  - {" + pair + "}\n", webRoute(20, mesh.Managed{Name: "My_Route", Headers: headerRoute("X-A").Headers}), "managed route My_Route",
+			"is no name for a rule; use lower case letters, digits and -",
+		},
+		"the name of a rule": {
+			"  - {name: preview, " + pair + "}\n", webRoute(20, headerRoute("X-A")), "spec.rules[preview]",
+			"is not of this rollout, but has the name of a managed route; rename one of both",
+		},
+		"the number of another managed route": {
+			"  - {" + pair + "}\n  - {matches: [{method: GET}], " + pair + "}\n",
+			webRoute(20, headerRoute("X-A"), mesh.Managed{Name: "preview-1", Headers: headerRoute("X-B").Headers}), "spec.rules[preview-1]",
+			"would be the name of two rules, as a managed route of several rules has its copies numbered; rename one managed route",
+		},
+		"more rules than there may be": {
+			many + "  - {" + pair + "}\n", webRoute(20, headerRoute("X-A")), "spec.rules",
+			"would have 17 rules and 17 matches, 1 in one rule, with the managed routes; at most 16, 128 and 64 are allowed; use fewer, or name the rules to weight",
+		},
+		"a sum too small beside others": {
+			"  - backendRefs: [{name: web-stable, port: 80, weight: 2}, {name: web-canary, port: 80, weight: 0}, {name: other, port: 80, weight: 1}]\n",
+			webRoute(20), "spec.rules[0].backendRefs",
+			`the weights of "web-stable" and "web-canary" sum to 2 beside other backends, too little for 20 of 100; multiply all weights of the rule`,
+		},
+		"a sum too large beside others": {
+			"  - backendRefs: [{name: web-stable, port: 80, weight: 1000000}, {name: web-canary, port: 80, weight: 1}, {name: other, port: 80, weight: 1}]\n",
+			webRoute(20), "spec.rules[0].backendRefs", "has weights out of range; those of the pair may sum to 1000000",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := meshtest.NewStore(t, plane(nil), routeWith(t, c.rules))
+			err := gatewayapi.Kind().New(store).Apply(t.Context(), c.route)
+			var fault *mesh.Fault
+			if !errors.As(err, &fault) {
+				t.Fatalf("got %v, want a fault", err)
+			}
+			want := mesh.Fault{Object: "HTTPRoute shop/web", Field: c.field, Problem: c.want}
+			if diff := cmp.Diff(want, *fault); diff != "" {
+				t.Errorf("fault (-want +got):\n%s", diff)
+			}
+			if store.Writes() > 0 {
+				t.Error("it was written all the same")
+			}
+		})
+	}
+}
+
+// What keeps requests of a rule that is not weighted where they are.
+func TestMirrorBesideOtherRules(t *testing.T) {
+	t.Parallel()
+	for name, rules := range map[string]string{
+		"with the match that was advised": "  - {" + pair + "}\n" +
+			"  - {matches: [{queryParams: [{name: a, value: b}]}, {method: GET, queryParams: [{name: a, value: b}]}, {method: HEAD, queryParams: [{name: a, value: b}]}], backendRefs: [{name: other, port: 80}]}\n",
+		"with a longer path":      "  - {" + pair + "}\n  - {matches: [{path: {type: PathPrefix, value: /a}}], backendRefs: [{name: other, port: 80}]}\n",
+		"with the same requests":  "  - {" + pair + "}\n  - {matches: [{method: GET, headers: [{name: Z, value: z}]}], backendRefs: [{name: other, port: 80}]}\n",
+		"with another method":     "  - {" + pair + "}\n  - {matches: [{method: PUT}], backendRefs: [{name: other, port: 80}]}\n",
+		"that is never reached":   "  - {" + pair + "}\n  - {backendRefs: [{name: other, port: 80}]}\n",
+		"of one of two mirrored":  "  - {" + pair + "}\n  - {matches: [{method: HEAD}], backendRefs: [{name: other, port: 80}]}\n",
+		"that the pair has too":   "  - {" + pair + "}\n  - {matches: [{method: HEAD}], " + pair + "}\n",
+		"of the canary, for ever": "  - {" + pair + "}\n  - {matches: [{path: {type: Exact, value: /c}}], backendRefs: [{name: web-canary, port: 80}]}\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			before := routeWith(t, rules)
+			store := meshtest.NewStore(t, plane(nil), before)
+			r := webRoute(20, mirrorOf(method("GET"), method("HEAD")))
+			if err := gatewayapi.Kind().New(store).Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			after := store.Object(r.Objects[0])
+			for _, verb := range []string{"GET", "HEAD", "PUT"} {
+				for _, path := range []string{"/", "/?a=b", "/a", "/c"} {
+					request := meshtest.Request{Method: verb, Path: path, Headers: map[string]string{"Z": "z"}}
+					was := split([]*unstructured.Unstructured{before}, request).Shares
+					is := split([]*unstructured.Unstructured{after}, request).Shares
+					if (was["other"] > 0) != (is["other"] > 0) || (was["web-stable"] > 0) != (is["web-stable"] > 0) {
+						t.Errorf("%+v went to %v, now to %v", request, was, is)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A canary-only rule, or one that has but the name of a managed route, is the
+// user's, and stays.
+func TestUsersRulesStay(t *testing.T) {
+	t.Parallel()
+	rules := "  - {name: shadow, " + pair + "}\n" +
+		"  - {name: mine, matches: [{headers: [{name: A, value: a}]}], backendRefs: [{name: web-canary, port: 80}]}\n" +
+		"  - {name: preview-x, matches: [{headers: [{name: B, value: b}]}], backendRefs: [{name: web-canary, port: 80}]}\n" +
+		"  - {name: preview-1, matches: [{headers: [{name: C, value: c}]}], backendRefs: [{name: web-canary, port: 80}]}\n"
+	store := meshtest.NewStore(t, plane(nil), routeWith(t, rules))
+	r := webRoute(20)
+	router := gatewayapi.Kind().New(store)
+	if err := router.Apply(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	// preview-1 is as another controller leaves a header route of ours.
+	if got := fmt.Sprint(ruleNames(store.Object(r.Objects[0]))); got != "[shadow mine preview-x]" {
+		t.Errorf("after Apply: %s", got)
+	}
+	if err := router.Remove(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	if got := fmt.Sprint(ruleNames(store.Object(r.Objects[0]))); got != "[shadow mine preview-x]" {
+		t.Errorf("after Remove: %s", got)
+	}
+}
+
+func BenchmarkRender(b *testing.B) {
+	var rules strings.Builder
+	for i := range 12 {
+		fmt.Fprintf(&rules, "  - {matches: [{path: {type: PathPrefix, value: /p%d}}, {path: {type: Exact, value: /e%d}}], %s}\n", i, i,
+			map[bool]string{true: pair, false: "backendRefs: [{name: other, port: 80}]"}[i < 2])
+	}
+	store := meshtest.NewStore(b, meshtest.Plane{}, routeWith(b, rules.String()))
+	router := gatewayapi.Kind().New(store)
+	b.ReportAllocs()
+	for i := 0; b.Loop(); i++ {
+		r := webRoute(int32(i%2)*20+20, headerRoute("X-A"), mirrorOf(method("GET")))
+		if err := router.Apply(b.Context(), r); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
