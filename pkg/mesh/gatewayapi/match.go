@@ -112,11 +112,11 @@ func pathMatch(p mesh.Pattern) map[string]any {
 //
 // Of path /shop and {path /, method GET} it is {path /shop, method GET}.
 func both(a, b map[string]any) (match map[string]any, none bool, err error) {
-	match = runtime.DeepCopyJSON(a)
 	path, none, err := bothOf(pathOf(a), pathOf(b))
 	if none || err != nil {
 		return nil, none, err
 	}
+	match = runtime.DeepCopyJSON(a)
 	match["path"] = path
 	if method := kit.String(b, "method"); method != "" {
 		if own := kit.String(a, "method"); own != "" && own != method {

@@ -128,7 +128,8 @@ func align(old, now []any) [][2]int {
 	for i := range best {
 		best[i] = make([]int, len(now)+1)
 	}
-	same := func(i, j int) bool { return kin(old[i], now[j]) }
+	before, after := kinds(old), kinds(now)
+	same := func(i, j int) bool { return before[i].kin(after[j]) }
 	for i := len(old) - 1; i >= 0; i-- {
 		for j := len(now) - 1; j >= 0; j-- {
 			best[i][j] = max(best[i+1][j], best[i][j+1])
@@ -152,15 +153,28 @@ func align(old, now []any) [][2]int {
 	return pairs
 }
 
+// kind of an element of a list: its name, and what it is without its numbers.
+type kind struct {
+	name  string
+	shape any
+}
+
+func kinds(list []any) []kind {
+	all := make([]kind, len(list))
+	for i, element := range list {
+		m, _ := element.(map[string]any)
+		all[i] = kind{name: String(m, "name"), shape: shape(element)}
+	}
+	return all
+}
+
 // kin: two elements of a list are the same thing, if they differ in numbers
 // only (weights, mostly), or have the same name.
-func kin(a, b any) bool {
-	x, ok := a.(map[string]any)
-	y, too := b.(map[string]any)
-	if ok && too && String(x, "name") != "" && String(x, "name") == String(y, "name") {
-		return true
+func (k kind) kin(other kind) bool {
+	if k.name != other.name {
+		return false
 	}
-	return equality.Semantic.DeepEqual(shape(a), shape(b))
+	return k.name != "" || equality.Semantic.DeepEqual(k.shape, other.shape)
 }
 
 // shape of a value: what is left of it without its numbers.
