@@ -85,6 +85,10 @@ func TestRefused(t *testing.T) {
 			"  - {" + pair + "}\n  - {matches: [{method: GET}], backendRefs: [{name: other, port: 80}]}\n",
 			webRoute(20, mirrorOf(method("GET"))), "managed route shadow", "matches nothing that the weighted rules match; correct its match",
 		},
+		"a mirror route of a rule that another one hides": {
+			"  - {backendRefs: [{name: other, port: 80}]}\n  - {" + pair + "}\n",
+			webRoute(20, mirrorOf(method("GET"))), "managed route shadow", "matches nothing that the weighted rules match; correct its match",
+		},
 		"a mirror route of a method by prefix": {
 			"  - {" + pair + "}\n", webRoute(20, mirrorOf(mesh.RequestMatch{Method: &mesh.Pattern{Prefix: "P"}})),
 			"managed route shadow", "an HTTPRoute matches a method only exactly; use exact",
@@ -193,7 +197,7 @@ func TestMirrorBesideOtherRules(t *testing.T) {
 // user's, and stays.
 func TestUsersRulesStay(t *testing.T) {
 	t.Parallel()
-	rules := "  - {name: shadow, " + pair + "}\n" +
+	rules := "  - {name: shadow, backendRefs: [{name: web-canary, port: 80}, {name: web-stable, port: 80}]}\n" +
 		"  - {name: mine, matches: [{headers: [{name: A, value: a}]}], backendRefs: [{name: web-canary, port: 80}]}\n" +
 		"  - {name: preview-x, matches: [{headers: [{name: B, value: b}]}], backendRefs: [{name: web-canary, port: 80}]}\n" +
 		"  - {name: preview-1, matches: [{headers: [{name: C, value: c}]}], backendRefs: [{name: web-canary, port: 80}]}\n"
@@ -212,6 +216,26 @@ func TestUsersRulesStay(t *testing.T) {
 	}
 	if got := fmt.Sprint(ruleNames(store.Object(r.Objects[0]))); got != "[shadow mine preview-x]" {
 		t.Errorf("after Remove: %s", got)
+	}
+}
+
+// A header may stand in a match but once: the step's takes the place of the
+// rule's, whatever its case.
+func TestHeaderOfTheRule(t *testing.T) {
+	t.Parallel()
+	store := meshtest.NewStore(t, plane(nil), routeWith(t, "  - {matches: [{headers: [{name: x-a, value: no}, {name: B, value: b}]}], "+pair+"}\n"))
+	r := webRoute(20, headerRoute("X-A"), mirrorOf(path(mesh.Pattern{Prefix: "/"})))
+	if err := gatewayapi.Kind().New(store).Apply(t.Context(), r); err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, match := range objectsOf(objectsOf(store.Object(r.Objects[0]).Object, "spec", "rules")[0], "matches") {
+		for _, h := range objectsOf(match, "headers") {
+			got = append(got, fmt.Sprint(h["name"], "=", h["value"]))
+		}
+	}
+	if diff := cmp.Diff([]string{"B=b", "X-A=yes"}, got); diff != "" {
+		t.Errorf("headers of the first rule (-want +got):\n%s", diff)
 	}
 }
 

@@ -77,7 +77,7 @@ func fixtures() map[string]meshtest.Fixture {
 			Config:          `virtualService: {name: all}`,
 			Weighted:        []meshtest.Weighted{{Request: at("shop.example", "/"), Sum: 100, Besides: map[string]int64{"api-stable": 50}}},
 			Neighbour:       neighbour,
-			NeighbourConfig: `virtualService: {name: all}`,
+			NeighbourConfig: `virtualService: {name: all, routes: [main]}`,
 			Neighbours:      []meshtest.Weighted{{Request: at("shop.example", "/"), Sum: 50}},
 		},
 	}

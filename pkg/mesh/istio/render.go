@@ -155,8 +155,8 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 		}
 	}
 	for _, p := range weighted {
-		state.Stable = max(state.Stable, kit.Weight(weightOf(p.stable, p.of), p.sum, route.Total))
-		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary, p.of), p.sum, route.Total))
+		state.Stable = max(state.Stable, kit.Weight(weightOf(p.stable), p.sum, route.Total))
+		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary), p.sum, route.Total))
 	}
 	state.Level = mesh.Accepted
 	return state, nil

@@ -24,8 +24,6 @@ type pair struct {
 	stable, canary map[string]any
 	// field is the path of the route's destinations.
 	field string
-	// of is the number of destinations in the route.
-	of int
 	// sum of the pair's weights; alone: no other destination has a weight.
 	sum   int64
 	alone bool
@@ -129,10 +127,10 @@ func faultOf(o mesh.Object, field, problem string) error {
 // pairOf a route; problem says why it has none, "" if it has.
 func pairOf(r map[string]any, route mesh.Route) (p pair, problem string) {
 	all := kit.Maps(r, "route")
-	p = pair{route: r, of: len(all), alone: true}
+	p = pair{route: r, alone: true}
 	twice, negative := "", false
 	for _, d := range all {
-		weight := weightOf(d, p.of)
+		weight := weightOf(d)
 		negative = negative || weight < 0
 		switch {
 		case isHost(d, route.Stable):
@@ -175,16 +173,10 @@ func isService(destination map[string]any, service string) bool {
 	return host != "" && host == service
 }
 
-// weightOf is 100 for the only destination of a route, and 0 where none is
-// written.
-func weightOf(d map[string]any, of int) int64 {
-	if n, ok := kit.Int(d, "weight"); ok {
-		return n
-	}
-	if of == 1 {
-		return whole
-	}
-	return 0
+// weightOf is 0 where none is written, as a pair has two destinations.
+func weightOf(d map[string]any) int64 {
+	n, _ := kit.Int(d, "weight")
+	return n
 }
 
 // total of the pair's weights from now on: 100 where the pair is alone in its

@@ -32,6 +32,16 @@ func drifts() []drift {
 		{"takes the canary's weight away", weighing(func(s, c int64) (int64, int64) { return s + c, 0 }), 0},
 		{"gives the canary all", weighing(func(s, c int64) (int64, int64) { return 0, s + c }), 100},
 		{"gives the canary three quarters", weighing(func(s, c int64) (int64, int64) { return s + c - (s+c)*3/4, (s + c) * 3 / 4 }), 75},
+		{"gives the canary all of what is mirrored", func(b *bench, obj *unstructured.Unstructured) {
+			first := true
+			b.Weigh(obj, b.Route.Stable, b.Route.Canary, func(s, c int64) (int64, int64) {
+				if first {
+					first = false
+					return 0, s + c
+				}
+				return s, c
+			})
+		}, 100},
 		{"removes a managed route", func(b *bench, obj *unstructured.Unstructured) { b.Drop(obj, preview) }, -1},
 		{"reverts the object", func(b *bench, obj *unstructured.Unstructured) {
 			for _, before := range b.before {

@@ -20,9 +20,7 @@ func checkSchema(t *testing.T, b *bench) {
 	r := b.route(33, header(preview))
 	b.unwritten(t, func() {
 		b.store.FailNext(Rejected)
-		r := r
-		r.Objects = r.Objects[:1]
-		faulty(t, b.router.Apply(t.Context(), r), r.Objects[0].String())
+		faulty(t, b.router.Apply(t.Context(), single(r)), r.Objects[0].String())
 	})
 	b.store.FailNext(Dropped)
 	fault := faulty(t, b.router.Apply(t.Context(), r), r.Objects[0].String())
@@ -65,6 +63,7 @@ func checkMistakes(t *testing.T, b *bench) {
 			b := newBench(t, b.Fixture)
 			bad := b.Route.Objects[0]
 			b.store.Edit(bad, "user", m.Make)
+			b.unwritten(t, func() { faulty(t, b.router.Apply(t.Context(), single(b.route(0))), bad.String()) })
 			spoilt := b.store.Object(bad)
 			r := b.route(33, header(preview))
 			err := b.router.Apply(t.Context(), r)
@@ -84,6 +83,12 @@ func checkMistakes(t *testing.T, b *bench) {
 		})
 	}
 	b.mistakeOnTheWay(t)
+}
+
+// single is r on its first object alone.
+func single(r mesh.Route) mesh.Route {
+	r.Objects = r.Objects[:1]
+	return r
 }
 
 // mistakeOnTheWay: a mistake that is made while a route is carried does not

@@ -43,8 +43,8 @@ func patterns() []pattern {
 }
 
 func checkHeaders(t *testing.T, b *bench) {
-	for _, p := range patterns() {
-		r := b.route(20, mesh.Managed{Name: preview, Headers: []mesh.HeaderMatch{{Header: canaryHeader, Value: p.value}}})
+	for i, p := range patterns() {
+		r := b.route(int32(20*i), mesh.Managed{Name: preview, Headers: []mesh.HeaderMatch{{Header: canaryHeader, Value: p.value}}})
 		if !slices.Contains(b.Kind.Features.HeaderMatch, p.kind) {
 			continue // checkUndeclared has it
 		}

@@ -98,7 +98,7 @@ func (b *bench) seenToCarry(t *testing.T, r mesh.Route) {
 		t.Errorf("%s: observed %s, %v of %v, %d objects", brief(r), seen.Kind, seen.Level, seen.Best, len(seen.Objects))
 	}
 	for _, state := range seen.Objects {
-		if state.Ours == r.AtRest() && !state.Object.WeightOnly || state.ResourceVersion == "" || state.Fault != "" || state.Missing {
+		if state.Ours == r.AtRest() && !state.Object.WeightOnly || state.ResourceVersion == "" || state.Fault != "" || state.Missing || state.Manager == kit.FieldManager {
 			t.Errorf("%s: state of %s: %+v", brief(r), state.Object, state)
 		}
 	}
@@ -206,12 +206,18 @@ func checkRemove(t *testing.T, b *bench) {
 // route of a Rollout that is gone.
 func (b *bench) leftoversAreEnough(t *testing.T) {
 	t.Helper()
-	b.apply(t, b.route(33, header(preview), mirror(shadow, 50)))
-	for _, o := range b.Route.Objects {
-		for _, left := range kit.Leftovers(b.store.Object(o), mesh.Object{Resource: o.Resource, Kind: o.Kind}) {
-			b.remove(t, left)
+	for _, weight := range []int32{33, 0} {
+		b.apply(t, b.route(weight, header(preview), mirror(shadow, 50)))
+		for _, o := range b.Route.Objects {
+			left := kit.Leftovers(b.store.Object(o), mesh.Object{Resource: o.Resource, Kind: o.Kind})
+			if len(left) != 1 && !o.WeightOnly {
+				t.Errorf("%s tells of %d rollouts", o, len(left))
+			}
+			for _, r := range left {
+				b.remove(t, r)
+			}
 		}
+		b.carried(t, b.route(0))
+		b.unchanged(t, b.route(0))
 	}
-	b.carried(t, b.route(0))
-	b.unchanged(t, b.route(0))
 }
