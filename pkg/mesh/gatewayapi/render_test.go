@@ -219,6 +219,22 @@ func TestUsersRulesStay(t *testing.T) {
 	}
 }
 
+// An object with a mistake that the rollout has never edited is left alone, at
+// rest too.
+func TestMistakeBeforeTheFirstRoute(t *testing.T) {
+	t.Parallel()
+	const half = "backendRefs: [{name: web-stable, port: 80, weight: 70}, {name: web-canary, port: 80, weight: 30}]"
+	const twice = "backendRefs: [{name: web-stable, port: 80}, {name: web-stable, port: 81}, {name: web-canary, port: 80}]"
+	store := meshtest.NewStore(t, plane(nil), routeWith(t, "  - {"+half+"}\n  - {matches: [{method: GET}], "+twice+"}\n"))
+	err := gatewayapi.Kind().New(store).Apply(t.Context(), webRoute(0))
+	if want := `HTTPRoute shop/web: spec.rules[1].backendRefs: has Service "web-stable" twice; its share cannot be told`; text(err) != want {
+		t.Errorf("got %v, want %s", err, want)
+	}
+	if store.Writes() > 0 {
+		t.Error("it was written")
+	}
+}
+
 // A header may stand in a match but once: the step's takes the place of the
 // rule's, whatever its case.
 func TestHeaderOfTheRule(t *testing.T) {

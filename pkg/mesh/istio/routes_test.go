@@ -131,7 +131,7 @@ func TestRemoveTouchesNoWeightThatWasNotOurs(t *testing.T) {
 func TestUsersRoutesStay(t *testing.T) {
 	t.Parallel()
 	http := "  - {name: preview, match: [{headers: {x: {exact: y}}}], route: [{destination: {host: web-canary}}]}\n" + // as another controller leaves it
-		"  - {name: shadow, match: [{uri: {prefix: /a}}], " + pair + "}\n" +
+		"  - {name: shadow, match: [{uri: {prefix: /a}}], route: [{destination: {host: web-canary}, weight: 30}, {destination: {host: web-stable}, weight: 70}]}\n" +
 		"  - {name: mine, match: [{uri: {prefix: /b}}], route: [{destination: {host: web-canary}}]}\n" +
 		"  - {name: main, " + pair + "}\n"
 	store := meshtest.NewStore(t, plane(nil), serviceWith(t, http))

@@ -118,8 +118,7 @@ func checkHandOver(t *testing.T, b *bench) {
 	}
 	b.apply(t, b.route(33, header(preview)))
 	r := b.route(20, header(shadow))
-	r.Stable, r.Canary, r.Reserved = b.Neighbour.Stable, b.Neighbour.Canary, []string{shadow}
-	r.Objects = b.Neighbour.Objects
+	r.Stable, r.Canary, r.Objects = b.Neighbour.Stable, b.Neighbour.Canary, b.Neighbour.Objects
 	b.apply(t, r)
 	b.settled(t, r)
 	b.carriedBare(t, b.route(0), b.Weighted)
