@@ -58,7 +58,18 @@ func (r router) Apply(ctx context.Context, route mesh.Route) error {
 			return r.applied(seen, route, o)
 		}))
 	}
-	return errors.Join(errs...)
+	return together(errs...)
+}
+
+// together joins errors. Those that another try may mend hide a user's fault,
+// which would keep it from being made; Observe tells of the fault all the same.
+func together(errs ...error) error {
+	var fault *mesh.Fault
+	isFault := func(err error) bool { return err == nil || errors.As(err, &fault) }
+	if !slices.ContainsFunc(errs, func(err error) bool { return !isFault(err) }) {
+		return errors.Join(errs...)
+	}
+	return errors.Join(slices.DeleteFunc(errs, isFault)...)
 }
 
 // Remove leaves the pair's weights at rest and nothing else of ours. An object
@@ -74,7 +85,7 @@ func (r router) Remove(ctx context.Context, route mesh.Route) error {
 			errs = append(errs, err)
 		}
 	}
-	return errors.Join(errs...)
+	return together(errs...)
 }
 
 // missingError is the user's fault in Apply, and nothing to mind in Remove.
@@ -108,11 +119,11 @@ func (r router) edit(ctx context.Context, o mesh.Object, change change) error {
 	}
 	patch, err := diff(seen, edited)
 	if err != nil || patch == nil {
-		return errors.Join(fault, err)
+		return together(fault, err)
 	}
 	answer, err := r.store.Patch(ctx, o, patch)
 	if err != nil {
-		return errors.Join(fault, refused(o, err))
+		return together(fault, refused(o, err))
 	}
 	if fault != nil {
 		return fault

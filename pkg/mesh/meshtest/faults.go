@@ -48,6 +48,12 @@ func checkMissing(t *testing.T, b *bench) {
 			}
 		}
 		fresh.remove(t, r)
+		fresh.store.FailNext(BeforeCommit)
+		err := fresh.router.Apply(t.Context(), fresh.route(50))
+		var fault *mesh.Fault
+		if fresh.store.failed() && (!errors.Is(err, errLost) || errors.As(err, &fault)) {
+			t.Errorf("%s is missing, and a write of another failed, which is worth another try; got %v", gone, err)
+		}
 	}
 }
 
