@@ -27,17 +27,7 @@ func TestStories(t *testing.T) {
 			for _, a := range d.CmdArgs {
 				args[a.Key] = strings.Join(a.Vals, ",")
 			}
-			switch d.Cmd {
-			case "shop", "first":
-				out := w.Do("apply", nil, world.Shop(args["mesh"], d.Input))
-				if d.Cmd == "first" {
-					return out
-				}
-				w.Do("ready", map[string]string{"v1": "all"}, "")
-				return w.Do("wait", map[string]string{"for": "5s"}, "")
-			default:
-				return w.Do(d.Cmd, args, d.Input)
-			}
+			return w.Do(d.Cmd, args, d.Input)
 		})
 	})
 }

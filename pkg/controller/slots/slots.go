@@ -9,6 +9,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -80,8 +82,8 @@ func (h *Hand) heal(ctx context.Context, s plan.Snapshot) error {
 
 func (h *Hand) write(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	var errs []error
-	for role, hash := range p.Slots {
-		slot := s.Slots[role]
+	for _, role := range slices.Sorted(maps.Keys(p.Slots)) {
+		slot, hash := s.Slots[role], p.Slots[role]
 		if !observe.Listed(s.Rollout, plan.ManagedService(s.Rollout.Namespace, slot.Service)) {
 			continue // the inventory comes first
 		}

@@ -46,6 +46,7 @@ type Write struct {
 	Resource      schema.GroupVersionResource
 	Key           cache.ObjectName
 	Verb          string
+	Subresource   string
 	Before, After *unstructured.Unstructured
 	Ours          bool
 }
@@ -164,7 +165,7 @@ func (a *API) Patch(resource schema.GroupVersionResource, key cache.ObjectName, 
 	if equality.Semantic.DeepEqual(before.Object, after.Object) {
 		return before, nil
 	}
-	return a.store(Write{Resource: resource, Key: key, Verb: "patch", Before: before, After: after, Ours: ours})
+	return a.store(Write{Resource: resource, Key: key, Verb: "patch", Subresource: subresource, Before: before, After: after, Ours: ours})
 }
 
 // keepApart: a write to status changes nothing else, and the other way round;

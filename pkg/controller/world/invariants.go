@@ -5,7 +5,9 @@ package world
 
 import (
 	"fmt"
+	"maps"
 	"strings"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -14,11 +16,54 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
 )
 
-// truth is the state of the API server before a write, read in the plainest
-// way, independent of the routers and the planner.
+// patience is T: a write may rest on a state that is no older than this.
+const patience = 2 * time.Second
+
+// state is what the API server held from a time on. The objects are shared and
+// never change.
+type state struct {
+	at      time.Time
+	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
+}
+
+// remember adds the state of now to the history, and drops what no write can
+// rest on any more.
+func (w *World) remember() {
+	objects := map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}
+	for resource, byKey := range w.API.objects {
+		objects[resource] = maps.Clone(byKey)
+	}
+	now := w.Clock.Now()
+	for len(w.history) > 1 && now.Sub(w.history[1].at) > patience {
+		w.history = w.history[1:]
+	}
+	w.history = append(w.history, state{at: now, objects: objects})
+}
+
+// judge compares one write of the controller with the invariants. It breaks
+// one only where no state that it may rest on allows it.
+func (w *World) judge(write Write) {
+	var breaches []string
+	for i := len(w.history) - 1; i >= 0; i-- {
+		found := w.check(w.history[i], write)
+		if len(found) == 0 {
+			breaches = nil
+			break
+		}
+		if breaches == nil {
+			breaches = found
+		}
+	}
+	w.Breaches = append(w.Breaches, breaches...)
+	w.history = nil
+}
+
+// truth is one state read in the plainest way, independent of the routers and
+// the planner.
 type truth struct {
 	ro             *v1alpha1.Rollout
 	stable, canary string // Services
@@ -30,8 +75,18 @@ type truth struct {
 	managed        bool
 }
 
-func (w *World) truth(write Write) (truth, bool) {
-	ro := w.Rollout()
+func (s state) rollout() *v1alpha1.Rollout {
+	obj := s.objects[rolloutsResource][Key]
+	if obj == nil {
+		return nil
+	}
+	ro, err := typedObject(rolloutsResource, obj)
+	must(err)
+	return ro.(*v1alpha1.Rollout)
+}
+
+func (s state) truth() (truth, bool) {
+	ro := s.rollout()
 	if ro == nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
 		return truth{}, false
 	}
@@ -40,38 +95,32 @@ func (w *World) truth(write Write) (truth, bool) {
 		desired: ro.Spec.Desired(), sets: map[string]*appsv1.ReplicaSet{},
 		selects: map[string]string{}, ready: map[string]int32{}, weight: map[string]int32{},
 	}
-	at := func(obj *unstructured.Unstructured, w Write) *unstructured.Unstructured {
-		if write.Before != nil && obj != nil && obj.GetUID() == write.Before.GetUID() {
-			return write.Before
-		}
-		return obj
-	}
-	for key := range w.API.objects[setsResource] {
-		obj, err := typedObject(setsResource, at(w.API.objects[setsResource][key], write))
+	for _, stored := range s.objects[setsResource] {
+		obj, err := typedObject(setsResource, stored)
 		must(err)
 		rs := obj.(*appsv1.ReplicaSet)
 		t.sets[rs.Labels[replicaset.HashLabel]] = rs
 	}
 	for _, name := range []string{t.stable, t.canary} {
-		if obj := at(w.API.objects[servicesResource][cache.NewObjectName(Namespace, name)], write); obj != nil {
-			service, err := typedObject(servicesResource, obj)
+		if stored := s.objects[servicesResource][cache.NewObjectName(Namespace, name)]; stored != nil {
+			service, err := typedObject(servicesResource, stored)
 			must(err)
 			t.selects[name] = service.(*corev1.Service).Spec.Selector[replicaset.HashLabel]
-			t.ready[name] = w.readyBehind(name, t.sets[t.selects[name]])
+			t.ready[name] = s.readyBehind(name, t.sets[t.selects[name]])
 		}
 	}
-	for resource, objects := range w.API.objects {
+	for resource, objects := range s.objects {
 		for _, obj := range objects {
 			if resource.Resource == "httproutes" || resource.Resource == "virtualservices" {
-				t.read(at(obj, write))
+				t.read(obj)
 			}
 		}
 	}
 	return t, true
 }
 
-func (w *World) readyBehind(service string, rs *appsv1.ReplicaSet) int32 {
-	obj := w.API.objects[slicesResource][cache.NewObjectName(Namespace, service+"-1")]
+func (s state) readyBehind(service string, rs *appsv1.ReplicaSet) int32 {
+	obj := s.objects[slicesResource][cache.NewObjectName(Namespace, service+"-1")]
 	if obj == nil || rs == nil {
 		return 0
 	}
@@ -142,14 +191,15 @@ func (t truth) available(hash string) int32 {
 
 func (t truth) need(weight int32) int32 { return replicaset.Need(weight, t.desired, 100) }
 
-// check compares one write of the controller with the invariants.
-func (w *World) check(write Write) {
-	t, ok := w.truth(write)
+// check gives what a write breaks if it rests on a state.
+func (w *World) check(s state, write Write) []string {
+	t, ok := s.truth()
 	if !ok {
-		return
+		return nil
 	}
+	var breaches []string
 	breach := func(format string, args ...any) {
-		w.Breaches = append(w.Breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
+		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
 	}
 	switch write.Resource {
 	case servicesResource:
@@ -160,6 +210,7 @@ func (w *World) check(write Write) {
 	default:
 		w.checkWeights(t, write, breach)
 	}
+	return breaches
 }
 
 type breachFunc func(format string, args ...any)
@@ -230,7 +281,9 @@ func (w *World) checkWeights(t truth, write Write, breach breachFunc) {
 	next := truth{weight: map[string]int32{}}
 	next.read(write.After)
 	before := truth{weight: map[string]int32{}}
-	before.read(write.Before)
+	if write.Before != nil {
+		before.read(write.Before)
+	}
 	if sum := next.weight[t.stable] + next.weight[t.canary]; sum < 100 || sum > 101 {
 		breach("INV-5: weights %v", next.weight)
 	}

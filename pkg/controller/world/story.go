@@ -17,23 +17,33 @@ func (w *World) Do(cmd string, args map[string]string, input string) string {
 	if err := w.do(cmd, args, input); err != nil {
 		return "error: " + err.Error() + "\n"
 	}
+	if w.Manual {
+		return w.breached()
+	}
 	if err := w.Settle(); err != nil {
 		return "error: " + err.Error() + "\n" + w.Show()
 	}
 	if view, ok := views[cmd]; ok {
 		return view(w)
 	}
-	show := w.Show()
+	return w.Show() + w.breached()
+}
+
+// breached tells the breaches since the last time.
+func (w *World) breached() string {
+	var text string
 	for _, b := range w.Breaches {
-		show += "BREACH " + w.named(b) + "\n"
+		text += "BREACH " + w.named(b) + "\n"
 	}
 	w.Breaches = nil
-	return show
+	return text
 }
 
 // verbs of stories. Each does what its name says, as a user, a client or the
 // cluster would.
 var verbs = map[string]func(*World, map[string]string, string) error{
+	"first":  func(w *World, args map[string]string, input string) error { return w.Apply(Shop(args["mesh"], input)) },
+	"shop":   (*World).doShop,
 	"apply":  func(w *World, _ map[string]string, input string) error { return w.Apply(input) },
 	"deploy": func(w *World, args map[string]string, _ string) error { return w.Image(args["image"]) },
 	"ready":  (*World).doReady,
@@ -42,7 +52,27 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		if err != nil {
 			return err
 		}
+		if w.Manual {
+			w.Clock.Step(d)
+			return nil
+		}
 		return w.Tick(d)
+	},
+	// What follows is the simulation's: with manual, nothing happens by itself.
+	"manual": func(w *World, _ map[string]string, _ string) error { w.Manual = true; return nil },
+	"auto": func(w *World, _ map[string]string, _ string) error {
+		w.Manual, w.Stale, w.fail, w.crash = false, false, "", 0
+		w.Deliver()
+		return nil
+	},
+	"sync":    func(w *World, args map[string]string, _ string) error { w.Sync(args["loop"]); return nil },
+	"hold":    func(w *World, _ map[string]string, _ string) error { w.Stale = true; return nil },
+	"deliver": func(w *World, _ map[string]string, _ string) error { w.Stale = false; w.Deliver(); return nil },
+	"fail":    func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
+	"crash": func(w *World, args map[string]string, _ string) error {
+		n, err := strconv.Atoi(args["after"])
+		w.CrashAfter(n)
+		return err
 	},
 	"scale": func(w *World, args map[string]string, _ string) error {
 		return w.PatchSpec(`{"spec":{"replicas":` + args["to"] + `}}`)
@@ -101,6 +131,21 @@ func (w *World) do(cmd string, args map[string]string, input string) error {
 		return fmt.Errorf("no verb %q", cmd)
 	}
 	return verb(w, args, input)
+}
+
+// doShop deploys a shop and makes v1 healthy, without a word about it.
+func (w *World) doShop(args map[string]string, input string) error {
+	if err := w.Apply(Shop(args["mesh"], input)); err != nil {
+		return err
+	}
+	if err := w.Settle(); err != nil {
+		return err
+	}
+	for _, rs := range w.setsByNumber() {
+		w.Ready(rs.Name, All)
+	}
+	defer w.Events()
+	return w.Tick(8 * time.Second)
 }
 
 // doReady sets how many pods of each version are ready: ready v1=all v2=2.

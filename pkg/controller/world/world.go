@@ -58,8 +58,19 @@ type World struct {
 	Writes map[string]int
 	// ready pods by ReplicaSet, or All.
 	ready map[string]int32
+	// history has the states since our last write, no older than patience but
+	// for the first.
+	history []state
+	// Manual: nothing is synced but by Sync.
+	Manual bool
+	// fail is what happens to our next write; crash is how many writes are
+	// left before the controller dies.
+	fail  string
+	crash int
 	// down: no controller runs.
 	down bool
+	// written counts the writes of one sync by object.
+	written map[string]int
 	// Breaches of invariants, as sentences.
 	Breaches []string
 }
@@ -78,6 +89,7 @@ func New() *World {
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
+	w.API.Fail = w.failing
 	w.Restart()
 	return w
 }
@@ -143,13 +155,20 @@ func listKinds() map[schema.GroupVersionResource]string {
 func (w *World) changed(write Write) {
 	if write.Ours {
 		w.Writes[write.Resource.Resource]++
-		w.check(write)
+		w.judge(write)
+		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
 	}
+	w.remember()
 	w.pending = append(w.pending, write)
 	if !w.Stale {
 		w.Deliver()
 	}
 	w.react(write)
+	if write.Ours && w.crash > 0 {
+		if w.crash--; w.crash == 0 {
+			panic(crashed{})
+		}
+	}
 }
 
 // Deliver lets the caches hear of everything that they have not heard of.
@@ -187,9 +206,24 @@ func (w *World) Loops() []string {
 	return names
 }
 
-// Sync lets one loop work once on the rollout.
+// Sync lets one loop work once on the rollout. One sync writes an object at
+// most once (invariant 7).
 func (w *World) Sync(loop string) {
+	w.written = map[string]int{}
+	defer func() {
+		if died := recover(); died != nil {
+			if _, ok := died.(crashed); !ok {
+				panic(died)
+			}
+			w.Restart()
+		}
+	}()
 	w.Controller.Loops()[loop].Process(context.Background(), Key)
+	for object, n := range w.written {
+		if n > 1 {
+			w.Breaches = append(w.Breaches, fmt.Sprintf("INV-7: %s wrote %s %d times in one sync", loop, object, n))
+		}
+	}
 }
 
 // Settle lets every loop work until nobody writes any more, and fails if that
