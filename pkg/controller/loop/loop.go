@@ -42,6 +42,12 @@ type Loop struct {
 	clock   clock.WithTicker
 }
 
+// A sync that failed is tried again after firstRetry, doubling up to lastRetry.
+const (
+	firstRetry = 50 * time.Millisecond
+	lastRetry  = 30 * time.Second
+)
+
 // Config of a Loop.
 type Config struct {
 	Name    string
@@ -57,7 +63,7 @@ type Observer func(loop string, key cache.ObjectName, took time.Duration, err er
 
 // New makes a loop that is not running yet.
 func New(c Config) *Loop {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](50*time.Millisecond, 30*time.Second)
+	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry)
 	return &Loop{
 		name: c.Name, workers: c.Workers, sync: c.Sync, clock: c.Clock, observe: c.Observe,
 		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
@@ -103,8 +109,9 @@ func (l *Loop) next(ctx context.Context) bool {
 }
 
 // Process does one sync of key in the calling goroutine, and asks for the next
-// as its outcome demands.
-func (l *Loop) Process(ctx context.Context, key cache.ObjectName) {
+// as its outcome demands: after that long, or 0 for not before something
+// changes.
+func (l *Loop) Process(ctx context.Context, key cache.ObjectName) (next time.Duration) {
 	logger := klog.LoggerWithValues(klog.FromContext(ctx), "rollout", key)
 	start := l.clock.Now()
 	after, err := l.sync(klog.NewContext(ctx, logger), key)
@@ -117,16 +124,17 @@ func (l *Loop) Process(ctx context.Context, key cache.ObjectName) {
 	case stale:
 		logger.V(4).Info("Stale", "reason", err.Error())
 		l.queue.AddRateLimited(key)
-		return
+		return firstRetry
 	case fault:
 		logger.V(2).Info("Waiting for the user", "fault", err.Error())
 		l.queue.Forget(key)
 	case retry:
 		logger.Error(err, "Sync")
 		l.queue.AddRateLimited(key)
-		return
+		return firstRetry
 	}
 	if after > 0 {
 		l.queue.AddAfter(key, after)
 	}
+	return after
 }

@@ -52,8 +52,6 @@ type World struct {
 	caches  map[schema.GroupVersionResource]cache.Indexer
 	pending []Write
 	events  *record.FakeRecorder
-	// due is when a loop wants to look again.
-	due time.Time
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
 	// ready pods by ReplicaSet, or All.
@@ -69,6 +67,8 @@ type World struct {
 	crash int
 	// down: no controller runs.
 	down bool
+	// due is when a loop has asked to work again without a change.
+	due map[string]time.Time
 	// written counts the writes of one sync by object.
 	written map[string]int
 	// Breaches of invariants, as sentences.
@@ -125,6 +125,10 @@ func (w *World) Restart() {
 		Clients: w.clients(), Events: w.events, Kinds: kinds, Clock: w.Clock,
 		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked},
 	}, caches)
+	w.due = map[string]time.Time{}
+	for _, name := range w.Loops() {
+		w.due[name] = w.Clock.Now() // its informers tell of every object once
+	}
 }
 
 func newIndexer(indexers cache.Indexers) cache.Indexer {
@@ -218,7 +222,10 @@ func (w *World) Sync(loop string) {
 			w.Restart()
 		}
 	}()
-	w.Controller.Loops()[loop].Process(context.Background(), Key)
+	delete(w.due, loop)
+	if next := w.Controller.Loops()[loop].Process(context.Background(), Key); next > 0 {
+		w.due[loop] = w.Clock.Now().Add(next)
+	}
 	for object, n := range w.written {
 		if n > 1 {
 			w.Breaches = append(w.Breaches, fmt.Sprintf("INV-7: %s wrote %s %d times in one sync", loop, object, n))
@@ -244,16 +251,33 @@ func (w *World) Settle() error {
 	return fmt.Errorf("no rest after 100 rounds")
 }
 
-// Tick lets time pass in small steps, with every loop at work in each.
+// Tick lets time pass. As in a real process, a loop works when something has
+// changed, or when it has asked to: what nobody asked for does not happen.
 func (w *World) Tick(d time.Duration) error {
-	const step = 250 * time.Millisecond
-	for ; d > 0; d -= step {
-		w.Clock.Step(min(step, d))
-		if err := w.Settle(); err != nil {
-			return err
+	end := w.Clock.Now().Add(d)
+	for {
+		next := end
+		for _, at := range w.due {
+			if at.Before(next) {
+				next = at
+			}
+		}
+		w.Clock.SetTime(next)
+		before := w.API.version
+		for _, name := range w.Loops() {
+			if at, asked := w.due[name]; asked && !at.After(next) && !w.down {
+				w.Sync(name)
+			}
+		}
+		if w.API.version != before {
+			if err := w.Settle(); err != nil {
+				return err
+			}
+		}
+		if !next.Before(end) {
+			return nil
 		}
 	}
-	return nil
 }
 
 // Rollout as it is stored, nil if there is none.
