@@ -82,21 +82,27 @@ func namespaceOf(object *unstructured.Unstructured) string {
 	return metav1.NamespaceDefault
 }
 
-// applyManifests applies the manifests of the options: CRDs first, and all else
-// once they are served.
+// applyManifests applies the manifests of the options.
 func (p *Playground) applyManifests(ctx context.Context) error {
-	var crds, others []*unstructured.Unstructured
+	var all []*unstructured.Unstructured
 	for _, path := range p.options.Manifests {
 		objects, err := read(path)
 		if err != nil {
 			return err
 		}
-		for _, o := range objects {
-			if o.GetKind() == "CustomResourceDefinition" {
-				crds = append(crds, o)
-			} else {
-				others = append(others, o)
-			}
+		all = append(all, objects...)
+	}
+	return p.applyInOrder(ctx, all)
+}
+
+// applyInOrder applies CRDs first, and all else once they are served.
+func (p *Playground) applyInOrder(ctx context.Context, objects []*unstructured.Unstructured) error {
+	var crds, others []*unstructured.Unstructured
+	for _, o := range objects {
+		if o.GetKind() == "CustomResourceDefinition" {
+			crds = append(crds, o)
+		} else {
+			others = append(others, o)
 		}
 	}
 	if err := p.Apply(ctx, crds...); err != nil {

@@ -1,8 +1,9 @@
 #!/usr/bin/env bash
 # Builds what the playground runs into $BUILD (build/playground by default):
-# kube-apiserver, kube-controller-manager, the playground program, and with the
-# argument "traefik" that data plane too. The first time takes some ten minutes
-# on two cores; after that, seconds.
+# kube-apiserver, kube-controller-manager, the playground program, and what the
+# arguments name: "traefik", a data plane, and "sluice-controller". The first time
+# takes some ten minutes on two cores, and as long again for Traefik; after that,
+# seconds.
 set -o errexit -o nounset -o pipefail
 root="$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)"
 source_dir="$root/hack/playground"
@@ -65,7 +66,8 @@ program kube-controller-manager "$source_dir" k8s.io/kubernetes/cmd/kube-control
 for wanted in "$@"; do
   case $wanted in
     traefik) program traefik "$source_dir/traefik" github.com/traefik/traefik/v3/cmd/traefik "-s -w" ;;
-    *) echo "build.sh knows no $wanted; it can build: traefik" >&2; exit 1 ;;
+    sluice-controller) run sluice-controller go build -C "$root" -trimpath -o "$out/sluice-controller" ./cmd/sluice-controller ;;
+    *) echo "build.sh knows no $wanted; it can build: traefik, sluice-controller" >&2; exit 1 ;;
   esac
 done
 run playground go build -C "$source_dir" -mod=readonly -buildvcs=false -trimpath -o "$out/playground" ./cmd/playground

@@ -29,7 +29,8 @@ func (p *Playground) Run(name, program string, args ...string) (*Process, error)
 }
 
 func (p *Playground) run(name string, cmd *exec.Cmd) (*Process, error) {
-	logs, err := os.Create(filepath.Join(p.Dir, "logs", name+".log"))
+	// A part that is started again goes on in the same log.
+	logs, err := os.OpenFile(filepath.Join(p.Dir, "logs", name+".log"), os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o644)
 	if err != nil {
 		return nil, fmt.Errorf("log of %s: %w", name, err)
 	}
