@@ -146,11 +146,7 @@ func (d *director) releaseBad(ctx context.Context) error {
 		return err
 	}
 	aborted := time.Now()
-	d.act.step, d.act.wanted = takenBack, 0
-	if err := d.until(ctx, "the traffic is taken back", func(s scene) bool { return s.served.is(0, false) }); err != nil {
-		return err
-	}
-	if err := d.measure(ctx, false, func(s scene) bool { return s.rollout.Status.Phase == "Degraded" }); err != nil {
+	if err := d.takeBack(ctx, func(s scene) bool { return s.rollout.Status.Phase == "Degraded" }); err != nil {
 		return err
 	}
 	d.view.say("the last request that %s got was sent %.1f s after the abort", bad, max(0, d.now.totals.last[bad].Sub(aborted).Seconds()))
@@ -182,6 +178,15 @@ func (d *director) reach(ctx context.Context, s step) error {
 	return d.until(ctx, d.act.version+" is at "+s.name, func(now scene) bool {
 		return now.rollout.pausedAt(s.index) && now.served.is(s.weight, true)
 	})
+}
+
+// takeBack waits until the canary gets nothing any more, and counts.
+func (d *director) takeBack(ctx context.Context, also func(scene) bool) error {
+	d.act.step, d.act.wanted = takenBack, 0
+	if err := d.until(ctx, "the traffic is taken back", func(s scene) bool { return s.served.is(0, false) }); err != nil {
+		return err
+	}
+	return d.measure(ctx, false, also)
 }
 
 // measure counts requests from now on, until there are enough of them and what

@@ -84,17 +84,19 @@ func rendered(file string, v values) ([]*unstructured.Unstructured, error) {
 
 // promote resumes a paused rollout as the CLI does.
 func (s *shop) promote(ctx context.Context) error {
-	return s.patch(ctx, `{"status":{"pauseConditions":null}}`)
+	return s.patch(ctx, "status", `{"status":{"pauseConditions":null}}`)
 }
 
 // abort takes a release back as the CLI does.
-func (s *shop) abort(ctx context.Context) error { return s.patch(ctx, `{"status":{"abort":true}}`) }
+func (s *shop) abort(ctx context.Context) error {
+	return s.patch(ctx, "status", `{"status":{"abort":true}}`)
+}
 
-func (s *shop) patch(ctx context.Context, body string) error {
+func (s *shop) patch(ctx context.Context, subresource, body string) error {
 	_, err := s.objects.Resource(rollouts).Namespace(namespace).
-		Patch(ctx, name, types.MergePatchType, []byte(body), metav1.PatchOptions{}, "status")
+		Patch(ctx, name, types.MergePatchType, []byte(body), metav1.PatchOptions{}, subresource)
 	if err != nil {
-		return fmt.Errorf("patch the status of rollout %s: %w", name, err)
+		return fmt.Errorf("patch the %s of rollout %s: %w", subresource, name, err)
 	}
 	return nil
 }
