@@ -28,18 +28,18 @@ import (
 // Write is one change that the API server stored.
 type Write struct {
 	// Revision counts the changes. It is the resourceVersion of the object.
-	Revision int64
+	Revision int64 `json:"revision"`
 	// Key of the object in etcd.
-	Key string
+	Key string `json:"key"`
 	// Object as stored, empty where it was deleted.
-	Object json.RawMessage
+	Object json.RawMessage `json:"object"`
 	// At is when the change was seen.
-	At time.Time
+	At time.Time `json:"-"`
 	// Foreign changes are somebody else's. They are answered, not judged.
-	Foreign bool
+	Foreign bool `json:"-"`
 }
 
-// Resources are the prefixes of the keys that a Judge looks at.
+// prefixes of the keys that a Judge looks at, with what is stored there.
 var prefixes = map[string]func() any{
 	"/registry/argoproj.io/rollouts/":                 func() any { return &v1alpha1.Rollout{} },
 	"/registry/replicasets/":                          func() any { return &appsv1.ReplicaSet{} },

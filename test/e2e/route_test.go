@@ -1,0 +1,129 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
+)
+
+// editRoute replaces what a test says in the route's spec, as somebody with
+// kubectl would.
+func (s *shop) editRoute(edit func(rules []any) []any) {
+	s.t.Helper()
+	resource, list := httpRoutes, "rules"
+	if s.router == istio {
+		resource, list = virtualServices, "http"
+	}
+	routes := all.dynamic.Resource(resource).Namespace(s.ns)
+	route, err := routes.Get(s.t.Context(), name, getOptions)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	rules, _, err := unstructured.NestedSlice(route.Object, "spec", list)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	patch, err := json.Marshal(map[string]any{"spec": map[string]any{list: edit(rules)}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if _, err := routes.Patch(s.t.Context(), name, types.MergePatchType, patch, patchOptions); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// Somebody takes the weights and the managed route back: both are there again
+// at once.
+func TestDrift(t *testing.T) {
+	eachRouter(t, func(t *testing.T, router string) {
+		s := newHalfway(t, order{router: router})
+		s.editRoute(func(rules []any) []any {
+			text, err := json.Marshal(rules)
+			if err != nil {
+				t.Fatal(err)
+			}
+			text = []byte(strings.ReplaceAll(strings.ReplaceAll(string(text), `"preview"`, `"preview-off"`), `"weight":50`, `"weight":0`))
+			text = []byte(strings.Replace(string(text), `"weight":0`, `"weight":100`, 1))
+			var edited, kept []any
+			if err := json.Unmarshal(text, &edited); err != nil {
+				t.Fatal(err)
+			}
+			for _, r := range edited {
+				if r.(map[string]any)["name"] != "preview-off" {
+					kept = append(kept, r)
+				}
+			}
+			return kept
+		})
+		s.shows(atHalf2)
+		s.resume()
+		s.shows(atRest2)
+	})
+}
+
+// A gateway that takes the route as it was and refuses it with a mirror: the
+// update is aborted, with its words.
+func TestRefusedByGateway(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{router: gateway, manner: refusesMirror, canary: soon, steps: `
+		setWeight: 25
+		setMirrorRoute: {name: shadow, match: [{path: {prefix: /}}]}
+		pause: {}`})
+	s.deploy("v2")
+	v := s.shows("Degraded 0/3; v1 4/4; stable v1, canary v1, 100/0")
+	if !strings.Contains(v.ro.Status.Message, "no mirrors here") {
+		t.Errorf("message %q does not quote the gateway", v.ro.Status.Message)
+	}
+}
+
+// A gateway that stops answering: the step waits, and says for whom. Once the
+// answer is there, it goes on.
+func TestSilentGateway(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{router: gateway, steps: half, canary: soon})
+	s.behave(silent)
+	s.deploy("v2")
+	s.until("blocked on the gateway", func(v view) bool {
+		b := v.ro.Status.BlockedOn
+		return b != nil && b.Gate == "Acknowledged" && strings.Contains(b.Have, "no answer of")
+	})
+	s.behave("")
+	s.shows(atHalf2)
+}
+
+// behave sets how the gateway answers from now on.
+func (s *shop) behave(how string) {
+	s.t.Helper()
+	patch := fmt.Sprintf(`{"metadata": {"annotations": {%q: %q}}}`, manner, how)
+	if _, err := all.dynamic.Resource(httpRoutes).Namespace(s.ns).Patch(s.t.Context(), name, types.MergePatchType, []byte(patch), patchOptions); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A route object that is missing holds the update, and says so; once it is
+// there, the update goes on.
+func TestMissingRoute(t *testing.T) {
+	eachRouter(t, func(t *testing.T, router string) {
+		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})
+		resource, manifest := virtualServices, virtualService
+		if router == gateway {
+			resource, manifest = httpRoutes, strings.ReplaceAll(strings.Replace(httpRoute, "%s", manner, 1), "%q", `""`)
+		}
+		if err := all.dynamic.Resource(resource).Namespace(s.ns).Delete(t.Context(), name, deleteOptions); err != nil {
+			t.Fatal(err)
+		}
+		s.deploy("v2")
+		s.until("the route is missed", func(v view) bool {
+			return v.phase == "Degraded" && strings.Contains(v.ro.Status.Message, "InvalidSpec") && strings.Contains(v.ro.Status.Message, name)
+		})
+		s.create(resource, manifest)
+		s.shows(atHalf2)
+	})
+}

@@ -1,0 +1,172 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"path"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/test/e2e/replay"
+
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+)
+
+// patience is T of the invariants: how old the state may be that a write rests
+// on when it is sent. The rest is for the write itself and for this process,
+// which dates a change when it hears of it.
+const patience = 2*time.Second + time.Second
+
+// tape has every change of the API server that a judge looks at, in its order.
+type tape struct {
+	mu      sync.Mutex
+	writes  []replay.Write
+	now     map[string]map[string]replay.Write // by namespace and key: what is there
+	last    int64
+	foreign map[int64]bool // revisions that are not the controller's
+	awaited int64          // the highest of them
+	err     error
+}
+
+// record follows the file that the playground writes.
+func record(ctx context.Context, file string) (*tape, error) {
+	in, err := os.Open(file)
+	if err != nil {
+		return nil, err
+	}
+	t := &tape{foreign: map[int64]bool{}, now: map[string]map[string]replay.Write{}}
+	go func() {
+		defer in.Close()
+		if err := t.follow(ctx, bufio.NewReaderSize(in, 1<<20)); err != nil {
+			t.mu.Lock()
+			t.err = err
+			t.mu.Unlock()
+		}
+	}()
+	return t, nil
+}
+
+func (t *tape) follow(ctx context.Context, in *bufio.Reader) error {
+	const pause = 5 * time.Millisecond
+	var line []byte
+	for ctx.Err() == nil {
+		part, err := in.ReadBytes('\n')
+		line = append(line, part...)
+		if errors.Is(err, io.EOF) { // the writer is not there yet
+			time.Sleep(pause)
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		var w replay.Write
+		if err := json.Unmarshal(line, &w); err != nil {
+			return fmt.Errorf("read a change: %w", err)
+		}
+		line = nil
+		w.At = time.Now()
+		t.add(w)
+	}
+	return nil
+}
+
+func (t *tape) add(w replay.Write) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.last = w.Revision
+	if !replay.Relevant(w.Key) {
+		return
+	}
+	t.writes = append(t.writes, w)
+	namespace := path.Base(path.Dir(w.Key))
+	if t.now[namespace] == nil {
+		t.now[namespace] = map[string]replay.Write{}
+	}
+	if len(w.Object) == 0 {
+		delete(t.now[namespace], w.Key)
+		return
+	}
+	t.now[namespace][w.Key] = w
+}
+
+// objects of a namespace, by key. ok is false while the tape does not have yet
+// what the tests themselves have written.
+func (t *tape) objects(namespace string) (objects map[string]replay.Write, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return maps.Clone(t.now[namespace]), t.last >= t.awaited
+}
+
+// disown notes that a change was made by a test.
+func (t *tape) disown(revision int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.foreign[revision] = true
+	t.awaited = max(t.awaited, revision)
+}
+
+// judge replays what was written in some namespaces, all by default.
+func (t *tape) judge(namespaces ...string) (*replay.Judge, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	judge := &replay.Judge{Patience: patience}
+	for _, w := range t.writes {
+		if len(namespaces) > 0 && !slices.ContainsFunc(namespaces, func(n string) bool { return strings.Contains(w.Key, "/"+n+"/") }) {
+			continue
+		}
+		w.Foreign = t.foreign[w.Revision]
+		if err := judge.Add(w); err != nil {
+			return nil, err
+		}
+	}
+	return judge, t.err
+}
+
+// catchUp waits until the tape has all that was written so far.
+func (s *suite) catchUp(ctx context.Context) error {
+	mark := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "mark-"}}
+	if _, err := s.kube.CoreV1().ConfigMaps(systemNamespace).Create(ctx, mark, createOptions); err != nil {
+		return err
+	}
+	return poll(ctx, time.Minute, func() error {
+		s.tape.mu.Lock()
+		defer s.tape.mu.Unlock()
+		if s.tape.last < s.tape.awaited {
+			return fmt.Errorf("the record of changes is at revision %d, want %d", s.tape.last, s.tape.awaited)
+		}
+		return s.tape.err
+	})
+}
+
+// verdict judges all writes of all tests.
+func (s *suite) verdict() error {
+	if err := s.catchUp(context.Background()); err != nil {
+		return err
+	}
+	judge, err := s.tape.judge()
+	if err != nil {
+		return err
+	}
+	figure("changes replayed", len(s.tape.writes))
+	figure("writes of the controller judged", judge.Judged)
+	figure("breaches of invariants 1 to 3", len(judge.Breaches))
+	if len(judge.Breaches) > 0 {
+		return fmt.Errorf("%d of %d writes broke an invariant:\n%s", len(judge.Breaches), judge.Judged, strings.Join(judge.Breaches, "\n"))
+	}
+	if judge.Judged == 0 {
+		return errors.New("no write was judged")
+	}
+	return nil
+}
