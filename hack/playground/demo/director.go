@@ -75,7 +75,7 @@ func (d *director) play(ctx context.Context) error {
 // open opens the shop, and sends the first customers.
 func (d *director) open(ctx context.Context) error {
 	d.act = act{title: "opening the shop"}
-	d.view.say("deploying the shop: v1, %d pods that can carry %d requests per second each, a Gateway and an HTTPRoute", replicas, perPod(d.options.Rate))
+	d.view.say("deploying v1 of a shop: %d pods that carry %d requests per second each", replicas, perPod(d.options.Rate))
 	if err := d.apply(ctx, "edge.yaml", d.values("v1", 0)); err != nil {
 		return err
 	}
@@ -88,7 +88,7 @@ func (d *director) open(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	d.view.say("the shop is open: sending %d requests per second, one in %d of them with %s: true", d.options.Rate, betaEvery, headerBeta)
+	d.view.say("the shop is open: %d requests per second, one in %d with %s: true", d.options.Rate, betaEvery, headerBeta)
 	d.send(ctx)
 	return nil
 }
@@ -131,7 +131,7 @@ func (d *director) releaseBad(ctx context.Context) error {
 	if err := d.reach(ctx, steps[0]); err != nil {
 		return err
 	}
-	d.view.say("somebody is in a hurry, and does not wait for what the header route shows")
+	d.view.say("somebody is in a hurry: %s is promoted before it was tried with %s", bad, headerBeta)
 	if err := d.promote(ctx); err != nil {
 		return err
 	}
@@ -199,17 +199,16 @@ func (d *director) measure(ctx context.Context, beta bool, also func(scene) bool
 	})
 	m.got = d.now.window
 	d.results = append(d.results, m)
-	d.view.say("%s: %s", m.step, m)
+	d.view.say("%s", m)
 	return err
 }
 
 // goodbye waits until the pods of a version are gone.
 func (d *director) goodbye(ctx context.Context, version string) error {
-	pods := d.now.pods[version].all
 	if err := d.until(ctx, "the pods of "+version+" are gone", func(s scene) bool { return s.pods[version].all == 0 }); err != nil {
 		return err
 	}
-	d.view.say("the %d pods of %s are gone", pods, version)
+	d.view.say("the pods of %s are gone", version)
 	return nil
 }
 

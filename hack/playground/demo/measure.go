@@ -54,9 +54,9 @@ func (m measurement) problems() []string {
 }
 
 func (m measurement) String() string {
-	text := fmt.Sprintf("%s gets %.2f %% of %d requests, wanted %.0f %%", m.version, m.measured(), total(m.got.plain), m.wanted)
+	text := fmt.Sprintf("%s: %s gets %.2f %% of %d requests", m.step, m.version, m.measured(), total(m.got.plain))
 	if m.beta {
-		text += fmt.Sprintf("; %d of %d with %s", m.got.beta[m.version], total(m.got.beta), headerBeta)
+		text += fmt.Sprintf(", and %d of %d with %s", m.got.beta[m.version], total(m.got.beta), headerBeta)
 	}
 	return text
 }

@@ -60,7 +60,7 @@ func (s *stage) build(ctx context.Context, say func(string, ...any)) error {
 	if s.traefik, err = s.p.StartTraefik(ctx, s.options.Web); err != nil {
 		return err
 	}
-	say("starting sluice-controller, with the rights that manifests/install.yaml gives it")
+	say("starting sluice-controller, with the rights of manifests/install.yaml")
 	s.kubeconfig, err = s.p.Install(ctx, filepath.Join(s.options.Source, "manifests/install.yaml"), controllerNamespace, controllerAccount)
 	if err != nil {
 		return err

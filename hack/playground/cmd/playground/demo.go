@@ -4,7 +4,10 @@ import (
 	"context"
 	"fmt"
 	"os"
+	"path/filepath"
 	"time"
+
+	"k8s.io/klog/v2"
 
 	"github.com/sluice-rollouts/sluice/hack/playground/demo"
 	"github.com/sluice-rollouts/sluice/hack/playground/netns"
@@ -40,17 +43,32 @@ func runDemo(ctx context.Context, args []string) (int, error) {
 	if o.Playground.Dir, err = os.MkdirTemp("", "sluice-demo-"); err != nil {
 		return 1, fmt.Errorf("make a data folder: %w", err)
 	}
+	if err := quiet(filepath.Join(o.Playground.Dir, "playground.log")); err != nil {
+		return 1, err
+	}
 	kept, err := demo.Run(ctx, os.Stdout, o)
 	if kept || ctx.Err() != nil {
 		os.RemoveAll(o.Playground.Dir)
 	} else {
-		fmt.Fprintf(os.Stderr, "its logs, and every write in writes.jsonl, are in %s\n", o.Playground.Dir)
+		fmt.Fprintf(os.Stderr, "logs, and every write in writes.jsonl, are in %s\n", o.Playground.Dir)
 	}
 	switch {
-	case ctx.Err() != nil && err != nil:
+	case err != nil && ctx.Err() != nil:
 		return interrupted, nil
 	case !kept:
 		return 1, err
 	}
 	return 0, err
+}
+
+// quiet sends to a file what client libraries have to say: it would spoil the
+// screen.
+func quiet(file string) error {
+	log, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("log of client libraries: %w", err)
+	}
+	klog.LogToStderr(false)
+	klog.SetOutput(log)
+	return nil
 }
