@@ -49,7 +49,7 @@ func (s *simulation) do(command, input string, args ...string) {
 	}
 	s.story.WriteString("\n" + input + "----\n\n")
 	out := s.w.Do(command, byName, input)
-	if strings.Contains(out, "BREACH") || strings.Contains(out, "no rest") {
+	if strings.Contains(out, "BREACH") || strings.HasPrefix(out, "error: ") {
 		s.fail(out)
 	}
 }
@@ -76,40 +76,65 @@ func (s *simulation) begin() {
 		rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "delay"), rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "abortDelay")))
 	s.do("ready", "", "v1", "all")
 	s.do("wait", "", "for", "6s")
-	s.do("manual", "")
 	s.do("deploy", "", "image", "v2")
+	s.forward()
+	s.do("manual", "")
 }
 
-// actions of everybody who can touch a rollout.
+// forward lets an update come as far as some step before anything goes wrong.
+func (s *simulation) forward() {
+	if !rapid.Bool().Draw(s.t, "forward") {
+		return
+	}
+	s.do("ready", "", "v2", "all")
+	for range rapid.IntRange(0, s.steps).Draw(s.t, "promotions") {
+		s.do("promote", "")
+	}
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(s.t, "pods"))
+}
+
+// actions of everybody who can touch a rollout, each as often as it is listed.
 func (s *simulation) actions() map[string]func(*rapid.T) {
 	plain := func(command string) func(*rapid.T) { return func(*rapid.T) { s.do(command, "") } }
 	drawn := func(command, arg string, values ...string) func(*rapid.T) {
 		return func(t *rapid.T) { s.do(command, "", arg, rapid.SampledFrom(values).Draw(t, arg)) }
 	}
-	loops := append(s.w.Loops(), s.w.Loops()...)
-	actions := map[string]func(*rapid.T){
-		"wait":    drawn("wait", "for", "100ms", "600ms", "1s", "2s", "6s", "35s"),
-		"round":   func(*rapid.T) { s.round() },
-		"round2":  func(*rapid.T) { s.round(); s.round() },
-		"fail":    drawn("fail", "how", "refused", "lost", "unanswered", "timeout"),
-		"crash":   drawn("crash", "after", "1", "2", "3"),
-		"deploy":  drawn("deploy", "image", "v1", "v2", "v3"),
-		"scale":   drawn("scale", "to", "0", "1", "4", "10", "15"),
-		"ready":   func(t *rapid.T) { s.ready(t) },
-		"ready2":  func(t *rapid.T) { s.ready(t) },
-		"hold":    plain("hold"),
-		"deliver": plain("deliver"),
-		"restart": plain("restart-controller"),
-		"acks":    drawn("acks", "on", "true", "false"),
-		"edit":    plain("drop-managed"),
+	actions := map[string]func(*rapid.T){}
+	often := func(times int, name string, action func(*rapid.T)) {
+		for i := range times {
+			actions[fmt.Sprint(name, i)] = func(t *rapid.T) {
+				action(t)
+				s.work(t)
+			}
+		}
 	}
-	for _, command := range []string{"promote", "promote-full", "abort", "retry", "pause", "unpause"} {
-		actions[command] = plain(command)
-	}
-	for i, loop := range loops {
-		actions[fmt.Sprint("sync", i)] = func(*rapid.T) { s.do("sync", "", "loop", loop) }
+	often(5, "wait", drawn("wait", "for", "100ms", "600ms", "1s", "2s", "6s", "35s"))
+	often(8, "ready", s.ready)
+	often(4, "promote", plain("promote"))
+	often(3, "scale", drawn("scale", "to", "0", "1", "3", "4", "10", "15"))
+	often(2, "deploy", drawn("deploy", "image", "v1", "v2", "v3"))
+	often(2, "fail", drawn("fail", "how", "refused", "lost", "unanswered", "timeout"))
+	often(2, "crash", drawn("crash", "after", "1", "2", "3"))
+	often(3, "hold", drawn("hold", "resource", "rollouts", "replicasets", "services", "endpointslices", "httproutes", "virtualservices"))
+	often(4, "deliver", plain("deliver"))
+	often(1, "sleep", plain("sleep"))
+	often(2, "awake", plain("awake"))
+	often(2, "acks", drawn("acks", "on", "true", "false"))
+	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "restart-controller", "drop-managed"} {
+		often(1, command, plain(command))
 	}
 	return actions
+}
+
+// work lets the loops do their part: some of them once, or all a few times.
+func (s *simulation) work(t *rapid.T) {
+	if rapid.Bool().Draw(t, "one") {
+		s.do("sync", "", "loop", rapid.SampledFrom(s.w.Loops()).Draw(t, "loop"))
+		return
+	}
+	for range rapid.IntRange(0, 4).Draw(t, "rounds") {
+		s.round()
+	}
 }
 
 // round lets every loop work once, in an order that is drawn.

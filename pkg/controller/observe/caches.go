@@ -2,7 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package observe turns what the caches hold into snapshots for the planner.
-// It writes nothing, and sends no request but for the pods of a restart.
+// It writes nothing, and sends no request but for the pods of a restart, and
+// about a rollout that seems to be gone.
 package observe
 
 import (

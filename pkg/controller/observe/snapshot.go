@@ -28,6 +28,9 @@ type Observer struct {
 	Settings plan.Settings
 	// Pods lists the pods of a rollout, live.
 	Pods func(ctx context.Context, ro *v1alpha1.Rollout) ([]plan.Pod, error)
+	// Gone asks the API server whether a rollout that the caches do not have
+	// is deleted, or on its way. It may as well be another instance's.
+	Gone func(ctx context.Context, key cache.ObjectName) (bool, error)
 }
 
 // Snapshot of a rollout. found is false where it does not exist, or is being

@@ -81,9 +81,10 @@ func (v *view) healthy(st *v1alpha1.RolloutStatus) bool {
 		st.Replicas == v.desired && st.UpdatedReplicas == v.desired && st.AvailableReplicas == v.desired
 }
 
-// trafficAtRest reports whether no canary weight and no managed route is seen.
+// trafficAtRest reports whether all traffic is seen to go through S to the
+// stable revision.
 func (v *view) trafficAtRest() bool {
-	return !v.routed || v.seen.canary == 0 && len(v.seen.managed) == 0
+	return !v.routed || v.seen.canary == 0 && len(v.seen.managed) == 0 && v.stableHolds()
 }
 
 // reportProgress sets the Progressing condition, the one that clients read.

@@ -93,9 +93,11 @@ func (v *view) returning() bool {
 	return v.routed && (!v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0)
 }
 
+// superseded: what goes through C does not go to the current revision, but to
+// one that it has replaced mid-way, be that the stable one.
 func (v *view) superseded() bool {
-	c := v.revision(v.Slots[mesh.Canary].Hash)
-	if !v.routed || c == nil || v.current == nil || v.stable.Hash == c.Hash || v.isCurrent(c) {
+	hash := v.Slots[mesh.Canary].Hash
+	if !v.routed || v.current == nil || hash == "" || hash == v.current.Hash {
 		return false
 	}
 	return !v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0
@@ -138,8 +140,13 @@ func wantAborted(v *view) target {
 	return t
 }
 
+// wantReturning gives everything back to S. Where S itself selects another
+// revision still, as after a promotion, C has to carry everything meanwhile.
 func wantReturning(v *view) target {
 	t := wantAtRest(v)
+	if s := v.Slots[mesh.Stable]; v.routed && v.desired > 0 && v.revision(s.Hash) != nil && !v.stableHolds() {
+		t.weight, t.falling, t.enough = v.total, false, v.filled()
+	}
 	if v.paused() {
 		t.aims = v.onlyStable()
 	}
@@ -154,9 +161,10 @@ func wantAtRest(v *view) target {
 // before the canary Service can be re-pointed.
 func wantSuperseded(v *view) target {
 	t := wantStep(v)
-	old := v.revision(v.Slots[mesh.Canary].Hash)
 	t.weight, t.falling, t.managed, t.steps = 0, true, nil, false
-	t.aims[old.Hash] = aim{delay: new(time.Duration)}
+	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
+		t.aims[old] = aim{delay: new(time.Duration)}
+	}
 	return t
 }
 

@@ -50,9 +50,11 @@ func (v *view) settleAim(r *Revision, a aim) Set {
 	}
 }
 
-// idle reports whether r serves nothing: it carries no weight, and no managed
-// route can reach it.
-func (v *view) idle(r *Revision) bool { return v.carriedBy(r) == 0 && !v.reachedByRoute(r) }
+// idle reports whether r serves nothing: it carries no weight that needs pods,
+// and no managed route can reach it.
+func (v *view) idle(r *Revision) bool {
+	return v.need(v.carriedBy(r)) == 0 && !v.reachedByRoute(r)
+}
 
 // reachedByRoute reports whether a managed route may target r: C selects it,
 // and there is one or it cannot be known that there is none.

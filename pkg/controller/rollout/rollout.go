@@ -7,6 +7,7 @@ package rollout
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"time"
 
@@ -15,6 +16,8 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/cache"
 )
@@ -72,6 +75,21 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, err
 	}
 	return loop.Soonest(wait, p.After), nil
+}
+
+// Gone asks the API server whether a rollout is deleted, or on its way.
+func Gone(rollouts clientset.Interface) func(context.Context, cache.ObjectName) (bool, error) {
+	return func(ctx context.Context, key cache.ObjectName) (bool, error) {
+		ro, err := rollouts.ArgoprojV1alpha1().Rollouts(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+		switch {
+		case apierrors.IsNotFound(err):
+			return true, nil
+		case err != nil:
+			return false, fmt.Errorf("see whether Rollout %s is gone: %w", key, err)
+		default:
+			return ro.DeletionTimestamp != nil, nil
+		}
+	}
 }
 
 func (h *Hand) forget(key cache.ObjectName) {

@@ -105,8 +105,15 @@ func (h *Hand) write(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 
 // leave gives back the Services of a rollout that is gone.
 func (h *Hand) leave(ctx context.Context, rollout cache.ObjectName) error {
+	left := h.Caches.ServicesLeftBy(rollout)
+	if len(left) == 0 {
+		return nil
+	}
+	if gone, err := h.Gone(ctx, rollout); err != nil || !gone {
+		return err
+	}
 	var errs []error
-	for _, service := range h.Caches.ServicesLeftBy(rollout) {
+	for _, service := range left {
 		errs = append(errs, h.point(ctx, cache.MetaObjectToName(service), "", ""))
 	}
 	return errors.Join(errs...)

@@ -161,14 +161,30 @@ func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) (after t
 
 // leave gives back the objects of a rollout that is gone.
 func (h *Hand) leave(ctx context.Context, rollout cache.ObjectName) error {
+	left := h.left(rollout)
+	if len(left) == 0 {
+		return nil
+	}
+	if gone, err := h.Gone(ctx, rollout); err != nil || !gone {
+		return err
+	}
 	var errs []error
+	for _, route := range left {
+		errs = append(errs, h.Store.Heal(ctx, route.Objects), h.router().Remove(ctx, route))
+	}
+	return errors.Join(errs...)
+}
+
+// left lists what a rollout has put into the objects of this Kind, as the
+// objects themselves tell.
+func (h *Hand) left(rollout cache.ObjectName) []mesh.Route {
+	var routes []mesh.Route
 	for _, resource := range h.Kind.Resources {
 		for _, obj := range h.Caches.RoutesLeftBy(resource.GroupResource, rollout) {
-			left, ok := kit.Leftover(obj, rollout.String(), mesh.Object{Resource: resource.GroupResource, Kind: resource.Kind})
-			if ok {
-				errs = append(errs, h.Store.Heal(ctx, left.Objects), h.router().Remove(ctx, left))
+			if left, ok := kit.Leftover(obj, rollout.String(), mesh.Object{Resource: resource.GroupResource, Kind: resource.Kind}); ok {
+				routes = append(routes, left)
 			}
 		}
 	}
-	return errors.Join(errs...)
+	return routes
 }

@@ -183,7 +183,7 @@ func list(v any) []map[string]any {
 
 func (t truth) available(hash string) int32 {
 	rs := t.sets[hash]
-	if rs == nil {
+	if rs == nil || rs.Status.ObservedGeneration < rs.Generation {
 		return 0
 	}
 	return min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
@@ -227,7 +227,7 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 	switch {
 	case weight == 0 && (name != t.canary || !t.managed):
 	case old == "" && t.available(hash) >= max(1, *t.sets[hash].Spec.Replicas, t.need(weight)):
-	case name == t.stable && (t.ready[name] == 0 || t.sets[old] == nil):
+	case name == t.stable && old != "" && (t.ready[name] == 0 || t.sets[old] == nil):
 	case name == t.canary && t.available(t.ro.Status.StableRS) == 0 && t.available(hash) >= t.need(weight):
 	default:
 		breach("INV-1: selector %q -> %q under weight %d, managed routes %v", old, hash, weight, t.managed)

@@ -27,7 +27,9 @@ import (
 func (w *World) react(write Write) {
 	switch write.Resource {
 	case setsResource, servicesResource:
-		w.Pods()
+		if !w.asleep {
+			w.Pods()
+		}
 	case slicesResource, rolloutsResource:
 	default:
 		if w.Acks && write.After != nil {
@@ -43,7 +45,9 @@ const All = -1
 // there are, if there are fewer.
 func (w *World) Ready(set string, pods int32) {
 	w.ready[set] = pods
-	w.Pods()
+	if !w.asleep {
+		w.Pods()
+	}
 }
 
 // Pods brings the status of every ReplicaSet and the endpoints of every

@@ -61,13 +61,16 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	// What follows is the simulation's: with manual, nothing happens by itself.
 	"manual": func(w *World, _ map[string]string, _ string) error { w.Manual = true; return nil },
 	"auto": func(w *World, _ map[string]string, _ string) error {
-		w.Manual, w.Stale, w.fail, w.crash = false, false, "", 0
+		w.Manual, w.asleep, w.fail, w.crash = false, false, "", 0
+		w.Pods()
 		w.Deliver()
 		return nil
 	},
 	"sync":    func(w *World, args map[string]string, _ string) error { w.Sync(args["loop"]); return nil },
-	"hold":    func(w *World, _ map[string]string, _ string) error { w.Stale = true; return nil },
-	"deliver": func(w *World, _ map[string]string, _ string) error { w.Stale = false; w.Deliver(); return nil },
+	"hold":    func(w *World, args map[string]string, _ string) error { w.Hold(args["resource"]); return nil },
+	"deliver": func(w *World, _ map[string]string, _ string) error { w.Deliver(); return nil },
+	"sleep":   func(w *World, _ map[string]string, _ string) error { w.asleep = true; return nil },
+	"awake":   func(w *World, _ map[string]string, _ string) error { w.asleep = false; w.Pods(); return nil },
 	"fail":    func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
 	"crash": func(w *World, args map[string]string, _ string) error {
 		n, err := strconv.Atoi(args["after"])
@@ -87,11 +90,12 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"retry": func(w *World, _ map[string]string, _ string) error {
 		return w.PatchStatus(`{"status":{"abort":false}}`)
 	},
-	"pause":   func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
-	"unpause": func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
-	"delete":  func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
-	"remove":  (*World).doRemove,
-	"revert":  func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
+	"pause":        func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
+	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
+	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"remove":       (*World).doRemove,
+	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
+	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {
 		w.down = true
 		return nil

@@ -45,8 +45,10 @@ type World struct {
 	Clock *clocktesting.FakeClock
 	// Controller is the running one; Restart makes another.
 	Controller *controller.Controller
-	// Stale holds watch events back until Deliver.
-	Stale bool
+	// held are the resources whose watch events wait until Deliver.
+	held map[string]bool
+	// asleep: the controllers of ReplicaSets and EndpointSlices do nothing.
+	asleep bool
 	// Acks: the data plane acknowledges every generation at once.
 	Acks    bool
 	caches  map[schema.GroupVersionResource]cache.Indexer
@@ -112,7 +114,7 @@ func (w *World) Restart() {
 			caches.Serve(gvr, w.caches[gvr])
 		}
 	}
-	w.pending, w.down = nil, false
+	w.pending, w.held, w.down = nil, map[string]bool{}, false
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
 			w.deliver(Write{Resource: resource, Key: key, After: obj})
@@ -164,9 +166,7 @@ func (w *World) changed(write Write) {
 	}
 	w.remember()
 	w.pending = append(w.pending, write)
-	if !w.Stale {
-		w.Deliver()
-	}
+	w.deliverAll()
 	w.react(write)
 	if write.Ours && w.crash > 0 {
 		if w.crash--; w.crash == 0 {
@@ -175,13 +175,25 @@ func (w *World) changed(write Write) {
 	}
 }
 
+// Hold lets the cache of a resource hear of nothing until Deliver.
+func (w *World) Hold(resource string) { w.held[resource] = true }
+
 // Deliver lets the caches hear of everything that they have not heard of.
 func (w *World) Deliver() {
-	for len(w.pending) > 0 {
-		next := w.pending[0]
-		w.pending = w.pending[1:]
-		w.deliver(next)
+	w.held = map[string]bool{}
+	w.deliverAll()
+}
+
+func (w *World) deliverAll() {
+	var waiting []Write
+	for _, write := range w.pending {
+		if w.held[write.Resource.Resource] {
+			waiting = append(waiting, write)
+			continue
+		}
+		w.deliver(write)
 	}
+	w.pending = waiting
 }
 
 func (w *World) deliver(write Write) {
@@ -189,15 +201,19 @@ func (w *World) deliver(write Write) {
 	if indexer == nil {
 		return
 	}
-	if write.After == nil {
-		old, err := typedObject(write.Resource, write.Before)
-		must(err)
-		must(indexer.Delete(old))
+	if write.After == nil || elsewhere(write) {
+		must(indexer.Delete(&metav1.ObjectMeta{Namespace: write.Key.Namespace, Name: write.Key.Name}))
 		return
 	}
 	obj, err := typedObject(write.Resource, write.After.DeepCopy())
 	must(err)
 	must(indexer.Add(obj))
+}
+
+// elsewhere: the watch of Rollouts is for those without an instance id.
+func elsewhere(write Write) bool {
+	_, labelled := write.After.GetLabels()[v1alpha1.InstanceIDLabel]
+	return labelled && write.Resource == rolloutsResource
 }
 
 // Loops of the controller in a fixed order.
