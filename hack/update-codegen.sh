@@ -5,6 +5,7 @@ set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 module=github.com/sluice-rollouts/sluice
+go -C hack/tools mod download k8s.io/code-generator
 source "$(go -C hack/tools list -m -f "{{.Dir}}" k8s.io/code-generator)/kube_codegen.sh"
 
 kube::codegen::gen_helpers --boilerplate hack/boilerplate.go.txt pkg/apis

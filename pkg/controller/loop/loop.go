@@ -118,6 +118,9 @@ func (l *Loop) Process(ctx context.Context, key cache.ObjectName) (next time.Dur
 	if l.observe != nil {
 		l.observe(l.name, key, l.clock.Since(start), err)
 	}
+	if err != nil && ctx.Err() != nil {
+		return 0 // it was cut off
+	}
 	switch classify(err) {
 	case done:
 		l.queue.Forget(key)

@@ -5,6 +5,7 @@ package observe
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
@@ -47,13 +48,39 @@ func (s Store) Patch(ctx context.Context, o mesh.Object, patch []byte) (*unstruc
 	if routes == nil {
 		return nil, fmt.Errorf("%s is not served", o.Resource)
 	}
+	key := cache.NewObjectName(o.Namespace, o.Name)
+	seen, _, _ := routes.Fresh.Get(key)
 	var answer *unstructured.Unstructured
-	err := routes.Fresh.Write(ctx, cache.NewObjectName(o.Namespace, o.Name), func(ctx context.Context) (_ *unstructured.Unstructured, err error) {
+	err := routes.Fresh.Write(ctx, key, func(ctx context.Context) (_ *unstructured.Unstructured, err error) {
 		answer, err = s.Client.Resource(routes.Resource).Namespace(o.Namespace).
 			Patch(ctx, o.Name, types.JSONPatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
 		return answer, err
 	})
+	if misfits(err) && s.changed(ctx, routes, seen) {
+		return nil, mesh.ErrStale
+	}
 	return answer, err
+}
+
+// misfits: the API server answers a JSON patch that does not fit the object as
+// it is by now like an object that is not valid, but without a cause.
+func misfits(err error) bool {
+	var status apierrors.APIStatus
+	return apierrors.IsInvalid(err) && errors.As(err, &status) &&
+		(status.Status().Details == nil || len(status.Status().Details.Causes) == 0)
+}
+
+// changed asks the API server whether an object is another one than was seen.
+func (s Store) changed(ctx context.Context, routes *Routes, seen *unstructured.Unstructured) bool {
+	if seen == nil {
+		return false
+	}
+	now, err := s.Client.Resource(routes.Resource).Namespace(seen.GetNamespace()).Get(ctx, seen.GetName(), metav1.GetOptions{})
+	if err != nil || now.GetResourceVersion() == seen.GetResourceVersion() {
+		return false
+	}
+	routes.Fresh.Wrote(now)
+	return true
 }
 
 // Heal reads the objects again whose last write has an unknown outcome.

@@ -166,6 +166,15 @@ func available(r *Revision) int32 {
 	if r == nil || r.Lagging || r.Stale {
 		return 0
 	}
+	return held(r)
+}
+
+// held are the pods of r that what it carries already may count on: scaling it
+// up takes none away.
+func held(r *Revision) int32 {
+	if r == nil {
+		return 0
+	}
 	return min(r.Spec, r.Available)
 }
 

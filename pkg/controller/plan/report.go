@@ -116,8 +116,10 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
 		st.Canary.Weights = v.weights(v.seen)
 		now := metav1.NewMicroTime(v.Now)
 		st.Canary.Weights.Since = &now
+		st.Canary.Weights.Pods = min(v.canaryPods(), v.need(v.seen.canary))
 		if old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights) {
 			st.Canary.Weights.Since = old.Since
+			st.Canary.Weights.Pods = max(old.Pods, st.Canary.Weights.Pods)
 		}
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
@@ -222,6 +224,9 @@ func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
 	g.Replicas, g.ReadyReplicas, g.AvailableReplicas, g.UpdatedReplicas, g.HPAReplicas = 0, 0, 0, 0, 0
 	g.BlockedOn = nil
 	g.Message = ""
+	if g.Canary.Weights != nil {
+		g.Canary.Weights.Pods = 0
+	}
 	if v.routed && !v.seen.final {
 		g.Canary.Weights = nil
 	}

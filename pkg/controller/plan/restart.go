@@ -36,7 +36,7 @@ func (v *view) evictions(o orders) []string {
 		}
 		var names []string
 		left := false
-		room := max(v.budget.Unavailable, 1) - (r.Spec - available(r))
+		room := max(v.budget.Unavailable, 1) - (r.Spec - min(available(r), v.readyPods(r)))
 		for _, p := range v.Pods {
 			if p.Hash != r.Hash || !v.old(p) {
 				continue
@@ -51,6 +51,18 @@ func (v *view) evictions(o orders) []string {
 		}
 	}
 	return nil
+}
+
+// readyPods of r by the pods themselves: what was just evicted may still be
+// counted in the status of its ReplicaSet.
+func (v *view) readyPods(r *Revision) int32 {
+	var n int32
+	for _, p := range v.Pods {
+		if p.Hash == r.Hash && p.Ready && !p.Terminating {
+			n++
+		}
+	}
+	return n
 }
 
 // reportRestart notes a restart as done once no old pod is left. A new

@@ -56,10 +56,29 @@ func allow(v *view, t target) orders {
 	if v.routed && v.stableDead() && !v.atStable() {
 		o.block(GateStable, "ReplicaSet "+v.stable.Name, 0, max(1, v.desired-v.budget.Unavailable))
 	}
-	v.allowRoute(t, &o)
+	before := o.blocked
+	o.blocked = nil
 	v.allowSlots(t, &o)
+	flips := o.blocked
+	o.blocked = before
+	v.allowRoute(t, &o)
+	nameSelector(o.blocked, flips)
+	o.blocked = append(o.blocked, flips...)
 	v.allowSizes(t, &o)
 	return o
+}
+
+// nameSelector: where a selector has to move first, what keeps that from being
+// moved is what blocks.
+func nameSelector(blocked, flips []Blocked) {
+	if len(flips) == 0 {
+		return
+	}
+	for i := range blocked {
+		if blocked[i].Gate == GateSelector {
+			blocked[i] = flips[len(flips)-1]
+		}
+	}
 }
 
 func (v *view) blockOnReference(o *orders) {
@@ -108,16 +127,26 @@ func (v *view) allowWeight(t target, o *orders) int32 {
 
 // canaryCarries is the weight that the pods behind C carry. Of the current
 // revision, enough pods carry all that the step asks for, and fewer their
-// share of it.
+// share of it. What they carry already they go on carrying while none is lost:
+// that D rises adds nothing to it.
 func (v *view) canaryCarries(t target) int32 {
 	slot := v.Slots[mesh.Canary]
 	r := v.revision(slot.Hash)
-	pods := min(available(r), slot.Ready)
+	pods := v.canaryPods()
 	carries := replicaset.Carries(pods, v.desired, v.total)
 	if r != nil && v.isCurrent(r) && t.enough > 0 {
 		carries = max(carries, min(t.weight, replicaset.Carries(pods, t.enough, t.weight)))
 	}
+	if w := v.status.Canary.Weights; w != nil && w.Pods > 0 && w.Canary == v.destination(mesh.Canary, v.seen.canary) {
+		carries = max(carries, replicaset.Carries(pods, min(w.Pods, v.need(v.seen.canary)), v.seen.canary))
+	}
 	return carries
+}
+
+// canaryPods are the pods that serve what C carries.
+func (v *view) canaryPods() int32 {
+	slot := v.Slots[mesh.Canary]
+	return min(held(v.revision(slot.Hash)), slot.Ready)
 }
 
 // allowRaise is invariant 2 for the canary: all or nothing.
@@ -150,9 +179,9 @@ func (v *view) allowFall(goal, carries int32, o *orders) int32 {
 	if weight == goal {
 		return goal
 	}
-	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
+	s := v.Slots[mesh.Stable]
 	have := min(available(v.stable), s.Ready)
-	if pods := min(available(v.revision(c.Hash)), c.Ready); weight > carries && v.stableHolds() && have+pods > 0 {
+	if pods := v.canaryPods(); weight > carries && v.stableHolds() && have+pods > 0 {
 		weight = min(weight, max(goal, int32(int64(v.total)*int64(pods)/int64(have+pods))))
 	}
 	if weight > goal {
@@ -187,8 +216,7 @@ func (v *view) stableCarries() int32 {
 		return 0
 	}
 	enough := v.desired - v.budget.Unavailable
-	abandoned := min(available(v.revision(c.Hash)), c.Ready) == 0
-	if pods >= enough && (pods > 0 || v.desired == 0) || pods > 0 && abandoned {
+	if pods >= enough && (pods > 0 || v.desired == 0) || pods > 0 && v.canaryPods() == 0 {
 		return v.total
 	}
 	return replicaset.Carries(pods, v.desired, v.total)
@@ -201,7 +229,7 @@ func (v *view) allowManaged(t target, o *orders) []mesh.Managed {
 	switch {
 	case len(t.managed) == 0 || n == nil || v.desired == 0:
 		return nil
-	case available(n) == 0:
+	case available(n) == 0 && (len(v.seen.managed) == 0 || held(n) == 0):
 		o.block(GateCapacity, "ReplicaSet "+n.Name, 0, max(1, t.enough))
 		return nil
 	case slot.Hash != n.Hash:

@@ -18,7 +18,7 @@ func (v *view) recorded(t traffic) bool {
 	return w != nil && w.Since != nil && sameWeights(w, v.weights(t))
 }
 
-// sameWeights compares all but Since.
+// sameWeights compares all but Since and Pods.
 func sameWeights(a, b *v1alpha1.TrafficWeights) bool {
 	return a.Canary == b.Canary && a.Stable == b.Stable && sameBool(a.Verified, b.Verified)
 }

@@ -23,7 +23,10 @@ func (v *view) allowSizes(t target, o *orders) {
 			set.Shrinks = set.Size < r.Spec
 		}
 		set.FilledFor = v.filledFor(r, set.Size, t)
-		set.MinReadySeconds = v.Rollout.Spec.MinReadySeconds
+		set.MinReadySeconds = r.MinReadySeconds
+		if len(v.Invalid) == 0 {
+			set.MinReadySeconds = v.Rollout.Spec.MinReadySeconds
+		}
 		if v.changes(r, set) {
 			o.sets[r.Hash] = set
 		}
@@ -98,13 +101,17 @@ func (v *view) lastEndpoint(r *Revision, t target) bool {
 }
 
 // filledFor notes the D for which n has all its pods once it is to carry
-// everything; any change of size makes the note void.
+// everything. The note stays while D grows, and is void once n is to carry
+// less.
 func (v *view) filledFor(r *Revision, size int32, t target) int32 {
+	promoting := v.routed && v.isCurrent(r) && (t.rule == "Promote" || t.rule == "PromoteFull")
 	switch {
+	case promoting && size == r.Spec && size >= v.desired && available(r) >= v.desired:
+		return v.desired
+	case promoting:
+		return min(r.FilledFor, size)
 	case size != r.Spec:
 		return 0
-	case v.routed && v.isCurrent(r) && (t.rule == "Promote" || t.rule == "PromoteFull") && available(r) >= v.desired && size >= v.desired:
-		return v.desired
 	default:
 		return r.FilledFor
 	}

@@ -110,9 +110,9 @@ type Ref struct {
 
 // Pod of one of the revisions.
 type Pod struct {
-	Name, Hash  string
-	Created     time.Time
-	Terminating bool
+	Name, Hash         string
+	Created            time.Time
+	Ready, Terminating bool
 }
 
 // Fault is the last error of a hand.

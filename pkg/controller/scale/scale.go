@@ -23,6 +23,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
 	policyv1 "k8s.io/api/policy/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
@@ -173,6 +174,9 @@ func Pods(kube kubernetes.Interface) func(context.Context, *v1alpha1.Rollout) ([
 			pods = append(pods, plan.Pod{
 				Name: p.Name, Hash: p.Labels[replicaset.HashLabel],
 				Created: p.CreationTimestamp.Time, Terminating: p.DeletionTimestamp != nil,
+				Ready: slices.ContainsFunc(p.Status.Conditions, func(c corev1.PodCondition) bool {
+					return c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue
+				}),
 			})
 		}
 		return pods, nil

@@ -189,6 +189,10 @@ type TrafficWeights struct {
 	// Since when these weights have been observed, to the microsecond.
 	// +optional
 	Since *metav1.MicroTime `json:"since,omitempty"`
+	// Pods is the most pods that the canary has had for its weight since then,
+	// and no more than the weight needs. While it has them, it keeps its weight.
+	// +optional
+	Pods int32 `json:"pods,omitempty"`
 }
 
 // WeightDestination is the weight of one Service.

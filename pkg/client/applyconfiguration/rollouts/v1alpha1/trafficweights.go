@@ -20,8 +20,11 @@ type TrafficWeightsApplyConfiguration struct {
 	// Verified is whether every data plane that can acknowledge a weight has
 	// done so, absent where none can.
 	Verified *bool `json:"verified,omitempty"`
-	// Since when these weights have been observed.
+	// Since when these weights have been observed, to the microsecond.
 	Since *v1.MicroTime `json:"since,omitempty"`
+	// Pods is the most pods that the canary has had for its weight since then,
+	// and no more than the weight needs. While it has them, it keeps its weight.
+	Pods *int32 `json:"pods,omitempty"`
 }
 
 // TrafficWeightsApplyConfiguration constructs a declarative configuration of the TrafficWeights type for use with
@@ -72,5 +75,13 @@ func (b *TrafficWeightsApplyConfiguration) WithVerified(value bool) *TrafficWeig
 // If called multiple times, the Since field is set to the value of the last call.
 func (b *TrafficWeightsApplyConfiguration) WithSince(value v1.MicroTime) *TrafficWeightsApplyConfiguration {
 	b.Since = &value
+	return b
+}
+
+// WithPods sets the Pods field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Pods field is set to the value of the last call.
+func (b *TrafficWeightsApplyConfiguration) WithPods(value int32) *TrafficWeightsApplyConfiguration {
+	b.Pods = &value
 	return b
 }
