@@ -115,10 +115,10 @@ func namespacedController(t *testing.T, namespace string, args ...string) *contr
 	return c
 }
 
+const userPrefix = "system:serviceaccount:"
+
 // userOf is what the API server knows the controller of a namespace by.
-func userOf(namespace string) string {
-	return "system:serviceaccount:" + namespace + ":" + account
-}
+func userOf(namespace string) string { return userPrefix + namespace + ":" + account }
 
 // holder is who holds the lease of an instance.
 func holder(ctx context.Context, instance string) (string, error) {

@@ -48,8 +48,9 @@ type playground struct {
 type suite struct {
 	*playground
 	*clients
-	tape *tape
-	main *controller
+	tape  *tape
+	audit *auditor
+	main  *controller
 }
 
 // all is set once, before any test runs.
@@ -105,6 +106,9 @@ func startSuite(ctx context.Context) (*suite, error) {
 	}
 	s := &suite{playground: p}
 	if s.tape, err = record(ctx, p.Writes); err != nil {
+		return nil, err
+	}
+	if s.audit, err = audit(ctx, p.Audit); err != nil {
 		return nil, err
 	}
 	if s.clients, err = newClients(p, s.tape); err != nil {

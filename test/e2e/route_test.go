@@ -6,8 +6,12 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/sluice-rollouts/sluice/test/e2e/replay"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/types"
@@ -126,4 +130,42 @@ func TestMissingRoute(t *testing.T) {
 		s.create(resource, manifest)
 		s.shows(atHalf2)
 	})
+}
+
+// routes lists what the route ever said, from the oldest on.
+func (s *shop) routes() []view {
+	s.t.Helper()
+	prefix := map[string]string{gateway: "gateway.networking.k8s.io/httproutes/", istio: "networking.istio.io/virtualservices/"}[s.router]
+	var said []view
+	for _, w := range all.tape.of("/registry/"+prefix+s.ns+"/"+name, time.Time{}) {
+		v, err := viewOf(map[string]replay.Write{w.Key: w})
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		said = append(said, v)
+	}
+	return said
+}
+
+// neverMoved fails if, since the canary first got this share, the route ever
+// had another one.
+func (s *shop) neverMoved(weights string) {
+	s.t.Helper()
+	said := s.routes()
+	for i, v := range said {
+		if i > 0 && said[i-1].weights == weights && v.weights != weights {
+			s.t.Errorf("%s: the weights went from %s to %s", s.router, weights, v.weights)
+		}
+	}
+}
+
+// neverLost fails if a managed route has been there, and was taken away.
+func (s *shop) neverLost(managed string) {
+	s.t.Helper()
+	said := s.routes()
+	for i, v := range said {
+		if i > 0 && slices.Contains(said[i-1].managed, managed) && !slices.Contains(v.managed, managed) {
+			s.t.Errorf("%s: the managed route %s was taken away at weights %s", s.router, managed, v.weights)
+		}
+	}
 }

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
@@ -47,6 +48,8 @@ type order struct {
 	manner string
 	// env of the first version, YAML.
 	env string
+	// patient is how long to wait for anything; deadline by default.
+	patient time.Duration
 }
 
 // shop is a Rollout with all that belongs to it, in a namespace of its own.
@@ -54,7 +57,12 @@ type shop struct {
 	t  *testing.T
 	ns string
 	order
+
+	seen int // changes of the namespace that last was made of
+	last view
 }
+
+func (s *shop) patience() time.Duration { return max(s.patient, deadline) }
 
 // name of the Rollout, and of its route.
 const name = "web"

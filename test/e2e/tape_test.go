@@ -4,14 +4,11 @@
 package e2e
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
-	"os"
 	"path"
 	"slices"
 	"strings"
@@ -33,80 +30,82 @@ const patience = 2*time.Second + time.Second
 type tape struct {
 	mu      sync.Mutex
 	writes  []replay.Write
-	now     map[string]map[string]replay.Write // by namespace and key: what is there
+	now     map[string]*contents // by namespace
 	last    int64
 	foreign map[int64]bool // revisions that are not the controller's
 	awaited int64          // the highest of them
 	err     error
 }
 
-// record follows the file that the playground writes.
-func record(ctx context.Context, file string) (*tape, error) {
-	in, err := os.Open(file)
-	if err != nil {
-		return nil, err
-	}
-	t := &tape{foreign: map[int64]bool{}, now: map[string]map[string]replay.Write{}}
-	go func() {
-		defer in.Close()
-		if err := t.follow(ctx, bufio.NewReaderSize(in, 1<<20)); err != nil {
-			t.mu.Lock()
-			t.err = err
-			t.mu.Unlock()
-		}
-	}()
-	return t, nil
+// contents of a namespace, by key; changed counts the changes.
+type contents struct {
+	objects map[string]replay.Write
+	changed int
 }
 
-func (t *tape) follow(ctx context.Context, in *bufio.Reader) error {
-	const pause = 5 * time.Millisecond
-	var line []byte
-	for ctx.Err() == nil {
-		part, err := in.ReadBytes('\n')
-		line = append(line, part...)
-		if errors.Is(err, io.EOF) { // the writer is not there yet
-			time.Sleep(pause)
-			continue
-		}
+// record follows the file that the playground writes.
+func record(ctx context.Context, file string) (*tape, error) {
+	t := &tape{foreign: map[int64]bool{}, now: map[string]*contents{}}
+	return t, follow(ctx, file, func(line []byte) {
+		w := replay.Write{At: time.Now()}
+		err := json.Unmarshal(line, &w)
+		t.mu.Lock()
+		defer t.mu.Unlock()
 		if err != nil {
-			return err
+			t.err = fmt.Errorf("read a change: %w", err)
+			return
 		}
-		var w replay.Write
-		if err := json.Unmarshal(line, &w); err != nil {
-			return fmt.Errorf("read a change: %w", err)
-		}
-		line = nil
-		w.At = time.Now()
 		t.add(w)
-	}
-	return nil
+	})
 }
 
 func (t *tape) add(w replay.Write) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
 	t.last = w.Revision
 	if !replay.Relevant(w.Key) {
 		return
 	}
 	t.writes = append(t.writes, w)
 	namespace := path.Base(path.Dir(w.Key))
-	if t.now[namespace] == nil {
-		t.now[namespace] = map[string]replay.Write{}
+	c := t.now[namespace]
+	if c == nil {
+		c = &contents{objects: map[string]replay.Write{}}
+		t.now[namespace] = c
 	}
+	c.changed++
 	if len(w.Object) == 0 {
-		delete(t.now[namespace], w.Key)
+		delete(c.objects, w.Key)
 		return
 	}
-	t.now[namespace][w.Key] = w
+	c.objects[w.Key] = w
 }
 
-// objects of a namespace, by key. ok is false while the tape does not have yet
-// what the tests themselves have written.
-func (t *tape) objects(namespace string) (objects map[string]replay.Write, ok bool) {
+// objects of a namespace, by key, if they have changed since; ok is false while
+// the tape does not have yet what the tests themselves have written.
+func (t *tape) objects(namespace string, since int) (objects map[string]replay.Write, changed int, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	return maps.Clone(t.now[namespace]), t.last >= t.awaited
+	c := t.now[namespace]
+	switch {
+	case c == nil, t.last < t.awaited:
+		return nil, since, false
+	case c.changed == since:
+		return nil, since, true
+	default:
+		return maps.Clone(c.objects), c.changed, true
+	}
+}
+
+// of lists what was stored under a key from a time on.
+func (t *tape) of(key string, since time.Time) []replay.Write {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	var found []replay.Write
+	for _, w := range t.writes {
+		if w.Key == key && !w.At.Before(since) {
+			found = append(found, w)
+		}
+	}
+	return found
 }
 
 // disown notes that a change was made by a test.

@@ -35,6 +35,7 @@ func newHalfway(t *testing.T, o order) *shop {
 	s.shows(atRest1)
 	s.deploy("v2")
 	s.shows(atHalf2)
+	s.neverLost("preview")
 	return s
 }
 
@@ -163,12 +164,12 @@ func TestReplicasMidway(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
 		s.scale(8)
-		v := s.shows("Paused 2/3; v1 8/8, v2 4/4; stable v1, canary v2, 50/50, preview")
-		if got := v.ro.Status.HPAReplicas; got != 8 {
-			t.Errorf("HPAReplicas %d, want 8", got)
-		}
+		s.shows("Paused 2/3; v1 8/8, v2 4/4; stable v1, canary v2, 50/50, preview")
+		s.until("HPAReplicas 8", func(v view) bool { return v.ro.Status.HPAReplicas == 8 && v.ro.Status.Replicas == 12 })
 		s.scale(2)
 		s.shows("Paused 2/3; v1 2/2, v2 1/1; stable v1, canary v2, 50/50, preview")
+		s.neverMoved("50/50")
+		s.neverLost("preview")
 		s.resume()
 		s.shows("Healthy 3/3; v2 2/2; stable v2, canary v2, 100/0")
 		s.scale(0)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/test/e2e/replay"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -30,11 +31,22 @@ type view struct {
 	managed        []string
 }
 
-func (s *shop) look() (v view, err error) {
-	objects, ok := all.tape.objects(s.ns)
-	if !ok {
-		return v, errors.New("the tape is behind")
+func (s *shop) look() (view, error) {
+	objects, changed, ok := all.tape.objects(s.ns, s.seen)
+	switch {
+	case !ok:
+		return view{}, errors.New("the tape is behind")
+	case changed == s.seen:
+		return s.last, nil
 	}
+	v, err := viewOf(objects)
+	if err == nil {
+		s.seen, s.last = changed, v
+	}
+	return v, err
+}
+
+func viewOf(objects map[string]replay.Write) (v view, err error) {
 	v.sets, v.stable, v.canary = map[string]*appsv1.ReplicaSet{}, "any", "any"
 	versions := map[string]string{}
 	selects := map[string]string{}
@@ -76,7 +88,7 @@ func phaseOf(ro *v1alpha1.Rollout) (phase, step string) {
 		return "Gone", "-"
 	}
 	step = "-"
-	if i := ro.Status.CurrentStepIndex; i != nil {
+	if i := ro.Status.CurrentStepIndex; i != nil && ro.Spec.Strategy.Canary != nil {
 		step = fmt.Sprintf("%d/%d", *i, len(ro.Spec.Strategy.Canary.Steps))
 	}
 	switch {
@@ -162,7 +174,7 @@ func (v view) more() string {
 func (s *shop) until(what string, holds func(view) bool) view {
 	s.t.Helper()
 	var v view
-	err := poll(s.t.Context(), deadline, func() (err error) {
+	err := poll(s.t.Context(), s.patience(), func() (err error) {
 		if v, err = s.look(); err == nil && !holds(v) {
 			err = errors.New("have " + v.String())
 		}

@@ -4,8 +4,10 @@
 package e2e
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -64,4 +66,28 @@ func printFigures() {
 	defer figures.Unlock()
 	slices.Sort(figures.lines)
 	fmt.Println("\nCounted:\n  " + strings.Join(figures.lines, "\n  "))
+}
+
+// follow hands each line of a file that grows to a function, until ctx ends.
+func follow(ctx context.Context, file string, each func(line []byte)) error {
+	in, err := os.Open(file)
+	if err != nil {
+		return err
+	}
+	go func() {
+		defer in.Close()
+		lines := bufio.NewReaderSize(in, 1<<20)
+		var line []byte
+		for ctx.Err() == nil {
+			part, err := lines.ReadBytes('\n')
+			line = append(line, part...)
+			if err != nil { // the writer is not there yet
+				time.Sleep(5 * time.Millisecond)
+				continue
+			}
+			each(line)
+			line = nil
+		}
+	}()
+	return nil
 }
