@@ -8,6 +8,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"net/http"
 	"slices"
 	"strings"
 	"sync"
@@ -64,6 +66,33 @@ func requestsOf(user string, since time.Time) []request {
 	defer all.audit.mu.Unlock()
 	requests := slices.Clone(all.audit.requests[user])
 	return slices.DeleteFunc(requests, func(r request) bool { return r.RequestReceivedTimestamp.Before(since) })
+}
+
+// verdict fails if a controller was ever refused something: it has all rights
+// that it needs, and asks for nothing else.
+func (a *auditor) verdict() error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	total, conflicts := 0, 0
+	forbidden := map[string]bool{}
+	for _, requests := range a.requests {
+		total += len(requests)
+		for _, r := range requests {
+			switch r.ResponseStatus.Code {
+			case http.StatusForbidden:
+				forbidden[r.String()] = true
+			case http.StatusConflict, http.StatusUnprocessableEntity:
+				conflicts++
+			}
+		}
+	}
+	figure("requests of all controllers, but for events", total)
+	figure("requests that were forbidden", len(forbidden))
+	figure("writes that lost a race", conflicts)
+	if len(forbidden) > 0 {
+		return fmt.Errorf("the shipped roles forbid what the controller asks for: %v", slices.Sorted(maps.Keys(forbidden)))
+	}
+	return nil
 }
 
 // count counts the requests that pass, by what they are.

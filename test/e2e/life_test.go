@@ -12,6 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // isGivenBack waits until nothing of the Rollout is left on what is not ours.
@@ -120,4 +122,36 @@ func TestHandOver(t *testing.T) {
 	if first.cmd.ProcessState.ExitCode() != 0 {
 		t.Errorf("the controller that was told to stop exited with %d", first.cmd.ProcessState.ExitCode())
 	}
+}
+
+// Somebody else takes the lease: the process ends by itself before the other
+// could act, and has written nothing since.
+func TestLostLease(t *testing.T) {
+	t.Parallel()
+	const instance = "lost"
+	c := ownController(t, instance, "--leader-elect=true")
+	s := newHalfway(t, order{router: gateway, instance: instance})
+	leases := all.kube.CoordinationV1().Leases(systemNamespace)
+	eventually(t, func() error {
+		lease, err := leases.Get(t.Context(), leasePrefix+"-"+instance, getOptions)
+		if err != nil {
+			return err
+		}
+		other, now, long := "somebody-else", metav1.NowMicro(), int32(3600)
+		lease.Spec.HolderIdentity, lease.Spec.RenewTime, lease.Spec.LeaseDurationSeconds = &other, &now, &long
+		_, err = leases.Update(t.Context(), lease, metav1.UpdateOptions{FieldManager: "e2e"})
+		return err
+	})
+	eventually(t, func() error {
+		if c.running() {
+			return errors.New("the controller still runs")
+		}
+		return nil
+	})
+	if code := c.cmd.ProcessState.ExitCode(); code == 0 {
+		t.Error("the controller that lost its lease exited with 0")
+	}
+	ownController(t, instance, "--leader-elect=true") // waits
+	s.resume()
+	s.stays("Unpausing 2/3; v1 4/4, v2 2/2; stable v1, canary v2, 50/50, preview", 2*time.Second)
 }

@@ -115,14 +115,38 @@ func TestPluginGet(t *testing.T) {
 		if owned["stable"] != 4 || owned["canary"] != 2 {
 			t.Errorf("pods %v, want 4 stable and 2 canary", owned)
 		}
-		for _, resource := range []string{"experiments", "analysisruns"} {
+		for _, resource := range []string{"experiments", "analysisruns", "analysistemplates"} {
 			var none metav1.PartialObjectMetadataList
 			s.read("/apis/argoproj.io/v1alpha1/namespaces/"+s.ns+"/"+resource+page, &none)
 			if len(none.Items) > 0 || none.ResourceVersion == "" {
 				t.Errorf("list of %s: %+v", resource, none)
 			}
+			s.watches("/apis/argoproj.io/v1alpha1/namespaces/"+s.ns+"/"+resource, none.ResourceVersion, func() {}, false)
 		}
+		s.watches("/apis/apps/v1/namespaces/"+s.ns+"/replicasets", sets.ResourceVersion, s.promote, true)
 	})
+}
+
+// watches opens a watch as an informer does, and waits for a change if there is
+// to be one.
+func (s *shop) watches(path, from string, change func(), changes bool) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), deadline)
+	defer cancel()
+	stream, err := all.raw.Get().AbsPath(path).
+		Param("allowWatchBookmarks", "true").Param("resourceVersion", from).Param("timeoutSeconds", "300").Param("watch", "true").Stream(ctx)
+	if err != nil {
+		s.t.Fatalf("watch %s: %v", path, err)
+	}
+	defer stream.Close()
+	change()
+	if !changes {
+		return
+	}
+	var event struct{ Type string }
+	if err := json.NewDecoder(stream).Decode(&event); err != nil || event.Type != "MODIFIED" && event.Type != "ADDED" {
+		s.t.Errorf("watch %s: event %q, %v", path, event.Type, err)
+	}
 }
 
 // status: the stream of phases until one that ends it.

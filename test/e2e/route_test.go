@@ -5,11 +5,14 @@ package e2e
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sluice-rollouts/sluice/test/e2e/replay"
 
@@ -129,6 +132,40 @@ func TestMissingRoute(t *testing.T) {
 		})
 		s.create(resource, manifest)
 		s.shows(atHalf2)
+	})
+}
+
+// Another route object is named mid-way: it gets the weights, and the first one
+// is given back.
+func TestAnotherRoute(t *testing.T) {
+	eachRouter(t, func(t *testing.T, router string) {
+		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})
+		before := s.route()
+		s.deploy("v2")
+		s.shows(atHalf2)
+		resource, manifest := virtualServices, strings.Replace(virtualService, "{name: web}", "{name: other}", 1)
+		change := "istio: {virtualService: {name: other, routes: [main]}}"
+		if router == gateway {
+			resource, manifest = httpRoutes, strings.Replace(fmt.Sprintf(httpRoute, manner, ""), "{name: web,", "{name: other,", 1)
+			change = "gatewayAPI: {httpRoute: other}"
+		}
+		s.create(resource, manifest)
+		s.patch("spec: {strategy: {canary: {trafficRouting: {" + change + "}}}}")
+		eventually(t, func() error {
+			other, err := all.dynamic.Resource(resource).Namespace(s.ns).Get(t.Context(), "other", getOptions)
+			if err != nil {
+				return err
+			}
+			if weights, managed := weightsOf(other); weights != "50/50" || len(managed) != 1 {
+				return fmt.Errorf("the other route has %s %v", weights, managed)
+			}
+			if diff := cmp.Diff(before, s.route()); diff != "" {
+				return errors.New("the first route is not given back: -before +after\n" + diff)
+			}
+			return nil
+		})
+		s.resume()
+		s.until("v2 alone", func(v view) bool { return v.phase == "Healthy" && v.stable == "v2" && v.canary == "v2" })
 	})
 }
 

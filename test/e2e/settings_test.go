@@ -4,15 +4,19 @@
 package e2e
 
 import (
+	"encoding/json"
 	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 )
 
 // What an autoscaler reads: never more than D, and a selector of all pods.
@@ -31,6 +35,32 @@ func TestScaleSubresource(t *testing.T) {
 			t.Errorf("replicas %d, updated %d, ready %d, available %d; want 6, 2, 6, 6", ro.Replicas, ro.UpdatedReplicas, ro.ReadyReplicas, ro.AvailableReplicas)
 		}
 	})
+}
+
+// kubectl scale patches the scale subresource, and kubectl get asks for a table.
+func TestKubectl(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{router: none, replicas: 2})
+	s.send(types.MergePatchType, `{"spec":{"replicas":3}}`, "scale")
+	s.shows("Healthy -; v1 3/3; stable any, canary any")
+	body, err := all.raw.Get().AbsPath(s.path()).SetHeader("Accept", "application/json;as=Table;v=v1;g=meta.k8s.io").Do(t.Context()).Raw()
+	if err != nil {
+		t.Fatal(err)
+	}
+	var table metav1.Table
+	if err := json.Unmarshal(body, &table); err != nil {
+		t.Fatal(err)
+	}
+	var columns []string
+	for _, c := range table.ColumnDefinitions {
+		columns = append(columns, c.Name)
+	}
+	if diff := cmp.Diff([]string{"Name", "Desired", "Current", "Up-to-date", "Available", "Age"}, columns); diff != "" {
+		t.Errorf("columns: -want +got\n%s", diff)
+	}
+	if diff := cmp.Diff([]any{"web", 3.0, 3.0, 3.0, 3.0}, table.Rows[0].Cells[:5]); diff != "" {
+		t.Errorf("row: -want +got\n%s", diff)
+	}
 }
 
 // All pods are replaced, a few at a time, without a new revision.

@@ -27,6 +27,7 @@ import (
 const (
 	gateway  = "gateway"
 	istio    = "istio"
+	both     = "both"     // at once
 	services = "services" // role Services, but no data plane
 	none     = "none"
 )
@@ -77,10 +78,10 @@ func newShop(t *testing.T, o order) *shop {
 	if o.router != none {
 		s.create(schema.GroupVersionResource{Version: "v1", Resource: "services"}, roleService("stable"), roleService("canary"))
 	}
-	switch o.router {
-	case gateway:
+	if o.router == gateway || o.router == both {
 		s.create(httpRoutes, fmt.Sprintf(httpRoute, manner, o.manner))
-	case istio:
+	}
+	if o.router == istio || o.router == both {
 		s.create(virtualServices, virtualService)
 	}
 	s.createRollout()
@@ -159,11 +160,12 @@ func (s *shop) manifest() string {
 	if s.router != none {
 		b.WriteString("      stableService: stable\n      canaryService: canary\n")
 	}
-	switch s.router {
-	case gateway:
-		b.WriteString("      trafficRouting: {managedRoutes: [{name: preview}, {name: shadow}], gatewayAPI: {httpRoute: web}}\n")
-	case istio:
-		b.WriteString("      trafficRouting: {managedRoutes: [{name: preview}, {name: shadow}], istio: {virtualService: {name: web, routes: [main]}}}\n")
+	if planes := map[string]string{
+		gateway: "gatewayAPI: {httpRoute: web}",
+		istio:   "istio: {virtualService: {name: web, routes: [main]}}",
+		both:    "gatewayAPI: {httpRoute: web}, istio: {virtualService: {name: web, routes: [main]}}",
+	}[s.router]; planes != "" {
+		fmt.Fprintf(&b, "      trafficRouting: {managedRoutes: [{name: preview}, {name: shadow}], %s}\n", planes)
 	}
 	indent(&b, "      ", s.canary)
 	if s.steps != "" {

@@ -167,5 +167,5 @@ func (s *suite) verdict() error {
 	if judge.Judged == 0 {
 		return errors.New("no write was judged")
 	}
-	return nil
+	return s.audit.verdict()
 }

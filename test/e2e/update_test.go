@@ -222,3 +222,28 @@ func TestRollback(t *testing.T) {
 		s.shows(atRest1)
 	})
 }
+
+// Two data planes at once: both carry the same, and each step waits for both.
+func TestTwoDataPlanes(t *testing.T) {
+	t.Parallel()
+	s := newHalfway(t, order{router: both})
+	s.abort()
+	s.shows("Degraded 0/3; v1 4/4; stable v1, canary v1, 100/0")
+	s.retry()
+	s.shows(atHalf2)
+	s.resume()
+	s.shows(atRest2)
+}
+
+// Other steps mid-way start over; other steps at rest change nothing.
+func TestEditSteps(t *testing.T) {
+	eachRouter(t, func(t *testing.T, router string) {
+		s := newHalfway(t, order{router: router})
+		s.patch("spec: {strategy: {canary: {steps: [{setWeight: 25}, {pause: {}}]}}}")
+		s.shows("Paused 1/2; v1 4/4, v2 1/1; stable v1, canary v2, 75/25")
+		s.resume()
+		s.shows("Healthy 2/2; v2 4/4; stable v2, canary v2, 100/0")
+		s.patch("spec: {strategy: {canary: {steps: [{setWeight: 10}, {pause: {}}, {setWeight: 20}, {pause: {}}]}}}")
+		s.shows("Healthy 4/4; v2 4/4; stable v2, canary v2, 100/0")
+	})
+}

@@ -68,7 +68,11 @@ func viewOf(objects map[string]replay.Write) (v view, err error) {
 		case strings.HasSuffix(key, "/"+name) && (strings.Contains(key, "/httproutes/") || strings.Contains(key, "/virtualservices/")):
 			route := &unstructured.Unstructured{}
 			err = errors.Join(err, json.Unmarshal(w.Object, route))
-			v.weights, v.managed = weightsOf(route)
+			weights, managed := weightsOf(route)
+			if v.weights != "" && (v.weights != weights || !slices.Equal(v.managed, managed)) {
+				weights += " and " + v.weights // two data planes that do not agree yet
+			}
+			v.weights, v.managed = weights, managed
 		}
 	}
 	if hash := selects["stable"]; hash != "" {
