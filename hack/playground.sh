@@ -8,5 +8,6 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 data_plane=()
 [[ " $* " != *" --traefik "* ]] || data_plane=(traefik)
 hack/playground/build.sh "${data_plane[@]}"
+echo "starting it, which takes some seconds"
 exec "${BUILD:-build/playground}/playground" up --text \
   --manifests manifests/crds --manifests hack/playground/crds/gateway-api "$@"

@@ -29,16 +29,30 @@ func Run(ctx context.Context, out *os.File, options Options) (kept bool, err err
 	}
 	d.view.close()
 	_, totals := d.tally.read()
-	kept = summarize(out, d.results, totals)
+	summarize(out, d.results, totals)
+	kept = conclude(out, judge(d.results, totals))
 	if !options.Keep {
 		return kept, nil
 	}
 	fmt.Fprintf(out, keeping, d.p.Kubeconfig, d.p.URL)
-	d.act = act{title: "yours to play with"}
-	if err := d.watch(ctx, func(scene) bool { return false }); ctx.Err() == nil {
+	if err := d.goOn(ctx); ctx.Err() == nil {
 		return false, err
 	}
 	return kept, nil
+}
+
+// goOn shows what others do with the shop. Shares are those since the data plane
+// last changed its split.
+func (d *director) goOn(ctx context.Context) error {
+	d.act = act{title: "yours to play with"}
+	var split served
+	return d.watch(ctx, func(now scene) bool {
+		if now.served != split {
+			split = now.served
+			d.tally.open(time.Now())
+		}
+		return false
+	})
 }
 
 const keeping = `
@@ -49,11 +63,13 @@ All of it goes on until you press Ctrl-C, the traffic too. To use it:
 
 `
 
-// explain tells of the traffic until the story broke off.
+// explain tells of the traffic until the story broke off. It does not judge:
+// what came after might have broken a promise.
 func (d *director) explain(out *os.File, err error) error {
 	d.view.close()
 	if _, totals := d.tally.read(); totals.sent > 0 {
 		summarize(out, d.results, totals)
+		fmt.Fprintln(out, "BROKEN OFF: this is what was measured until then")
 	}
 	return err
 }

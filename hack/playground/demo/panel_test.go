@@ -50,15 +50,25 @@ func TestPanelOfNothing(t *testing.T) {
 }
 
 func TestScreenPaintsInPlace(t *testing.T) {
+	const up = "\x1b[5A\r"
 	var out strings.Builder
 	s := &screen{lines: &lines{out: &out}, paint: paint{plain: true}}
-	s.show(act{}, scene{})
+	s.show(act{title: "a long title"}, scene{})
+	out.Reset()
+	s.show(act{title: "a title"}, scene{})
+	over := out.String()
+	if !strings.HasPrefix(over, hideCursor+up) || strings.Contains(over, up+eraseBelow) {
+		t.Errorf("the panel of 5 lines is not painted over: %q", over)
+	}
+	if strings.Count(over, eraseRight+"\n") != 5 || !strings.HasSuffix(over, eraseBelow) {
+		t.Errorf("something of the panel that was there may stay: %q", over)
+	}
 	out.Reset()
 	s.say("something happened")
 	s.show(act{}, scene{})
 	s.close()
 	got := out.String()
-	if up := "\x1b[5A\r" + eraseBelow; !strings.HasPrefix(got, up) || strings.Count(got, up) != 2 {
+	if !strings.HasPrefix(got, up+eraseBelow) || strings.Count(got, up+eraseBelow) != 2 {
 		t.Errorf("the panel of 5 lines is not erased before the line and at the end: %q", got)
 	}
 	if !strings.HasSuffix(got, showCursor) {

@@ -17,9 +17,8 @@ func judge(results []measurement, t totals) []string {
 	return problems
 }
 
-// summarize prints what was measured, and returns whether all promises were
-// kept.
-func summarize(out io.Writer, results []measurement, t totals) bool {
+// summarize prints what was measured.
+func summarize(out io.Writer, results []measurement, t totals) {
 	fmt.Fprintf(out, "\n%-14s%-9s%8s%10s%9s%10s   %s\n", "step", "version", "wanted", "measured", "off by", "requests", "with "+headerBeta)
 	for _, m := range results {
 		fmt.Fprintf(out, "%-14s%-9s%6.0f %%%8.2f %%%+9.2f%10d   ", m.step, m.version, m.wanted, m.measured(), m.off(), total(m.got.plain))
@@ -34,7 +33,10 @@ func summarize(out io.Writer, results []measurement, t totals) bool {
 	for _, f := range t.failures {
 		fmt.Fprintf(out, "  failed at %s: %s\n", f.sent.Format("15:04:05.000"), f.reason)
 	}
-	problems := judge(results, t)
+}
+
+// conclude prints whether the promises were kept, and returns it.
+func conclude(out io.Writer, problems []string) bool {
 	if len(problems) == 0 {
 		fmt.Fprintf(out, "PASSED: no request failed, and each share was within %.0f points of the wanted one\n", tolerance)
 		return true

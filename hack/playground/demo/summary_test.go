@@ -49,7 +49,8 @@ FAILED:
 		},
 	} {
 		var out strings.Builder
-		if kept := summarize(&out, c.results, c.totals); kept != c.kept {
+		summarize(&out, c.results, c.totals)
+		if kept := conclude(&out, judge(c.results, c.totals)); kept != c.kept {
 			t.Errorf("%s: kept %v", c.name, kept)
 		}
 		if out.String() != c.want {

@@ -59,31 +59,38 @@ const (
 	showCursor = "\x1b[?25h"
 	noWrap     = "\x1b[?7l" // a narrowed terminal cuts lines, so that their number stays
 	wrap       = "\x1b[?7h"
+	eraseRight = "\x1b[K"
 	eraseBelow = "\x1b[J"
 )
 
 func (s *screen) say(format string, args ...any) {
-	fmt.Fprint(s.out, s.home())
-	s.height = 0
+	s.erase()
 	s.lines.say(format, args...)
 }
 
 func (s *screen) show(a act, now scene) {
 	panel := s.paint.panel(a, now, s.elapsed(), s.rate)
-	// In one write, so that nobody sees half of it.
-	fmt.Fprint(s.out, hideCursor+s.home()+noWrap+strings.Join(panel, "\n")+"\n"+wrap)
+	// In one write, over the former panel, so that nothing flickers.
+	fmt.Fprint(s.out, hideCursor+s.up()+noWrap+strings.Join(panel, eraseRight+"\n")+eraseRight+"\n"+wrap+eraseBelow)
 	s.height = len(panel)
 }
 
 func (s *screen) close() {
-	fmt.Fprint(s.out, s.home()+showCursor)
-	s.height = 0
+	s.erase()
+	fmt.Fprint(s.out, showCursor)
 }
 
-// home goes to where the panel begins, and erases it.
-func (s *screen) home() string {
+func (s *screen) erase() {
+	if s.height > 0 {
+		fmt.Fprint(s.out, s.up()+eraseBelow)
+		s.height = 0
+	}
+}
+
+// up goes to where the panel begins.
+func (s *screen) up() string {
 	if s.height == 0 {
 		return ""
 	}
-	return fmt.Sprintf("\x1b[%dA\r%s", s.height, eraseBelow)
+	return fmt.Sprintf("\x1b[%dA\r", s.height)
 }
