@@ -217,8 +217,8 @@ func (v *view) holdable(st *v1alpha1.RolloutStatus) bool {
 	return equality.Semantic.DeepEqual(v.gist(v.status), v.gist(st))
 }
 
-// gist is status without what is only counted, and without a weight that is
-// still on its way.
+// gist is status without what is only counted, without the words for that the
+// count goes on, and without a weight that is still on its way.
 func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
 	g := st.DeepCopy()
 	g.Replicas, g.ReadyReplicas, g.AvailableReplicas, g.UpdatedReplicas, g.HPAReplicas = 0, 0, 0, 0, 0
@@ -231,9 +231,23 @@ func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
 		g.Canary.Weights = nil
 	}
 	for i := range g.Conditions {
-		g.Conditions[i].LastUpdateTime = metav1.Time{}
+		c := &g.Conditions[i]
+		c.LastUpdateTime = metav1.Time{}
+		if c.Type == v1alpha1.RolloutProgressing && underWay[c.Reason] {
+			*c = v1alpha1.RolloutCondition{Type: c.Type}
+		}
 	}
 	return g
+}
+
+// underWay are the reasons of Progressing that differ only in what was last
+// heard of an update that goes on.
+var underWay = map[string]bool{
+	v1alpha1.ReasonNewReplicaSetCreated: true,
+	v1alpha1.ReasonFoundNewReplicaSet:   true,
+	v1alpha1.ReasonReplicaSetUpdated:    true,
+	v1alpha1.ReasonResumed:              true,
+	v1alpha1.ReasonRolloutRetry:         true,
 }
 
 // after is when something becomes due without any change in the cluster.

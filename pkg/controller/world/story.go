@@ -20,13 +20,22 @@ func (w *World) Do(cmd string, args map[string]string, input string) string {
 	if w.Manual {
 		return w.breached()
 	}
-	if err := w.Settle(); err != nil {
+	if err := w.moment(); err != nil {
 		return "error: " + err.Error() + "\n" + w.Show()
 	}
 	if view, ok := views[cmd]; ok {
 		return view(w)
 	}
 	return w.Show() + w.breached()
+}
+
+// moment lets the loops work until there is nothing to do, and what may wait a
+// little be done too.
+func (w *World) moment() error {
+	if err := w.Settle(); err != nil {
+		return err
+	}
+	return w.Tick(500 * time.Millisecond)
 }
 
 // breached tells the breaches since the last time.
