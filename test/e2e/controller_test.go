@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -73,20 +72,12 @@ func (c *controller) running() bool {
 	}
 }
 
-var adminAccount sync.Mutex // one test at a time asks for the shared account
-
 // ownController starts a controller that acts on nothing but the Rollouts of
 // an instance, with the shipped rights for all namespaces.
 func ownController(t *testing.T, instance string, args ...string) *controller {
 	t.Helper()
-	adminAccount.Lock()
-	kubeconfig, err := all.serviceAccount(t.Context(), systemNamespace)
-	adminAccount.Unlock()
-	if err != nil {
-		t.Fatal(err)
-	}
 	args = append([]string{"--instance-id=" + instance, "--lease-namespace=" + systemNamespace, "--qps=200", "--burst=400"}, args...)
-	c, err := all.startController(instance, kubeconfig, args...)
+	c, err := all.startController(instance, all.kubeconfig, args...)
 	if err != nil {
 		t.Fatal(err)
 	}

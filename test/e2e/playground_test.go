@@ -16,6 +16,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"syscall"
 	"testing"
@@ -51,6 +52,8 @@ type suite struct {
 	tape  *tape
 	audit *auditor
 	main  *controller
+	// kubeconfig of the shipped account for all namespaces.
+	kubeconfig string
 }
 
 // all is set once, before any test runs.
@@ -65,7 +68,9 @@ func TestMain(m *testing.M) {
 }
 
 func run(m *testing.M) (code int) {
-	ctx, cancel := context.WithCancel(context.Background())
+	// What was started ends with this process in any case; told to stop, it
+	// leaves no files either.
+	ctx, cancel := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer cancel()
 	started := time.Now()
 	s, err := startSuite(ctx)
@@ -74,6 +79,13 @@ func run(m *testing.M) (code int) {
 		return 1
 	}
 	all = s
+	finish := context.AfterFunc(ctx, func() {
+		s.main.kill()
+		s.playground.stop()
+		os.RemoveAll(s.Dir)
+		os.Exit(130)
+	})
+	defer finish()
 	fmt.Printf("control plane ready after %.1f s, its logs are in %s\n", time.Since(started).Seconds(), s.Dir)
 	code = m.Run()
 	s.main.stop()
@@ -96,11 +108,16 @@ func startSuite(ctx context.Context) (*suite, error) {
 	if err != nil {
 		return nil, err
 	}
+	defer func() {
+		if ctx.Err() != nil {
+			os.RemoveAll(dir)
+		}
+	}()
 	install, err := shippedManifests(dir)
 	if err != nil {
 		return nil, err
 	}
-	p, err := startPlayground(dir, install)
+	p, err := startPlayground(ctx, dir, install)
 	if err != nil {
 		return nil, err
 	}
@@ -117,17 +134,16 @@ func startSuite(ctx context.Context) (*suite, error) {
 	if err := s.playGateway(ctx); err != nil {
 		return nil, err
 	}
-	kubeconfig, err := s.serviceAccount(ctx, systemNamespace)
-	if err != nil {
+	if s.kubeconfig, err = s.serviceAccount(ctx, systemNamespace); err != nil {
 		return nil, err
 	}
-	s.main, err = s.startController("main", kubeconfig, "--lease-namespace="+systemNamespace, "--qps=200", "--burst=400")
+	s.main, err = s.startController("main", s.kubeconfig, "--lease-namespace="+systemNamespace, "--qps=200", "--burst=400")
 	return s, err
 }
 
 // startPlayground returns once the control plane is ready. It ends with this
 // process, however that ends.
-func startPlayground(dir, install string) (*playground, error) {
+func startPlayground(ctx context.Context, dir, install string) (*playground, error) {
 	const root = "../.."
 	stderr, err := os.Create(filepath.Join(dir, "playground.log"))
 	if err != nil {
@@ -135,11 +151,11 @@ func startPlayground(dir, install string) (*playground, error) {
 	}
 	defer stderr.Close()
 	bin := os.Getenv(binEnv)
-	cmd := exec.Command(filepath.Join(bin, "playground"), "up", "--bin", bin, "--dir", dir, "--record", "--audit", "--drain=100ms",
+	cmd := exec.CommandContext(ctx, filepath.Join(bin, "playground"), "up", "--bin", bin, "--dir", dir, "--record", "--audit", "--drain=100ms",
 		"--manifests", install,
 		"--manifests", filepath.Join(root, "hack/playground/crds/gateway-api"),
 		"--manifests", filepath.Join(root, "hack/playground/crds/istio"))
-	cmd.Stderr = stderr
+	cmd.Stderr, cmd.Cancel = stderr, func() error { return cmd.Process.Signal(syscall.SIGTERM) }
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -80,6 +80,17 @@ func (s *suite) installNamespaced(ctx context.Context, namespace string) error {
 	return nil
 }
 
+// admit gives the account of one namespace the shipped role of another.
+func (s *suite) admit(ctx context.Context, namespace, from string) error {
+	binding := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "RoleBinding",
+		"metadata": map[string]any{"name": account + "-of-" + from, "namespace": namespace},
+		"roleRef":  map[string]any{"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": account},
+		"subjects": []any{map[string]any{"kind": "ServiceAccount", "name": account, "namespace": from}},
+	}}
+	return s.apply(ctx, rbac("rolebindings"), binding)
+}
+
 func rbac(resource string) schema.GroupVersionResource {
 	return schema.GroupVersionResource{Group: "rbac.authorization.k8s.io", Version: "v1", Resource: resource}
 }

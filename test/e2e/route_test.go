@@ -206,3 +206,54 @@ func (s *shop) neverLost(managed string) {
 		}
 	}
 }
+
+// The configuration of the incumbent's plugin for the Gateway API is read as
+// the field is.
+func TestGatewayPluginConfiguration(t *testing.T) {
+	t.Parallel()
+	s := newHalfway(t, order{router: gateway, planes: "plugins: {argoproj-labs/gatewayAPI: {httpRoute: web, namespace: NAMESPACE}}"})
+	s.resume()
+	s.shows(atRest2)
+}
+
+// Two VirtualServices get the same share; the one with a single route need not
+// name it. Neither keeps anything.
+func TestTwoVirtualServices(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{
+		router: istio, steps: half, canary: soon,
+		planes: "istio: {virtualServices: [{name: web, routes: [main]}, {name: mesh}]}",
+		second: `
+apiVersion: networking.istio.io/v1
+kind: VirtualService
+metadata: {name: mesh}
+spec:
+  hosts: [web.mesh]
+  http:
+  - route:
+    - {destination: {host: canary}, weight: 0}
+    - {destination: {host: stable}, weight: 100}`,
+	})
+	second := func() *unstructured.Unstructured {
+		o, err := all.dynamic.Resource(virtualServices).Namespace(s.ns).Get(t.Context(), "mesh", getOptions)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o
+	}
+	before := second()
+	s.deploy("v2")
+	s.shows(atHalf2)
+	if weights, managed := weightsOf(second()); weights != "50/50" || !slices.Equal(managed, []string{"preview"}) {
+		t.Errorf("the second VirtualService has weights %s and managed routes %v", weights, managed)
+	}
+	s.resume()
+	s.shows(atRest2)
+	after := second()
+	if diff := cmp.Diff(before.Object["spec"], after.Object["spec"]); diff != "" {
+		t.Errorf("the second VirtualService is not as it was: -before +after\n%s", diff)
+	}
+	if diff := cmp.Diff(annotationsOf(before), annotationsOf(after)); diff != "" {
+		t.Errorf("annotations of the second VirtualService: -before +after\n%s", diff)
+	}
+}

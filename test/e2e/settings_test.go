@@ -6,6 +6,7 @@ package e2e
 import (
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -111,24 +112,54 @@ func TestMinReadySeconds(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: gateway, steps: half, canary: soon, spec: "minReadySeconds: 3"})
 	s.deploy("v2")
-	var ready time.Time
-	s.until("ready", func(v view) bool {
-		ready = time.Now()
-		return v.sets["v2"] != nil && v.sets["v2"].Status.ReadyReplicas > 0
-	})
 	s.until("available", func(v view) bool {
-		available := v.sets["v2"].Status.AvailableReplicas > 0
+		rs := v.sets["v2"]
+		if rs != nil && rs.Spec.MinReadySeconds != 3 {
+			t.Fatalf("minReadySeconds of the ReplicaSet is %d from the start, want 3", rs.Spec.MinReadySeconds)
+		}
+		available := rs != nil && rs.Status.AvailableReplicas > 0
 		if !available && (v.canary == "v2" || len(v.managed) > 0) {
 			t.Fatalf("a pod that is not available got something: %s", v)
 		}
 		return available
 	})
-	if waited := time.Since(ready); waited < 2*time.Second {
-		t.Errorf("available %s after ready, want 3 s", waited)
-	}
 	s.shows(atHalf2)
+	// The route has the times of this process, and pods those of the API, in
+	// full seconds, rounded down: a pod never looks younger than it is.
+	if first, early := s.firstRouted("preview"), s.readySince("v2").Add(3*time.Second); first.Before(early) {
+		t.Errorf("routed to at %s, want no earlier than %s", first, early)
+	}
 	s.resume()
 	s.shows(atRest2)
+}
+
+// firstRouted is when a managed route was first seen.
+func (s *shop) firstRouted(managed string) time.Time {
+	s.t.Helper()
+	for _, v := range s.routes() {
+		if slices.Contains(v.managed, managed) {
+			return v.at
+		}
+	}
+	s.t.Fatalf("the route never had %s", managed)
+	return time.Time{}
+}
+
+// readySince is when the first pod of a version got ready.
+func (s *shop) readySince(version string) (first time.Time) {
+	s.t.Helper()
+	for _, p := range s.pods() {
+		for _, c := range p.Status.Conditions {
+			if strings.HasSuffix(p.Spec.Containers[0].Image, ":"+version) && c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue &&
+				(first.IsZero() || c.LastTransitionTime.Time.Before(first)) {
+				first = c.LastTransitionTime.Time
+			}
+		}
+	}
+	if first.IsZero() {
+		s.t.Fatalf("no pod of %s is ready", version)
+	}
+	return first
 }
 
 // An update that stands still is degraded after the deadline, and not more.

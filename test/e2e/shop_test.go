@@ -47,6 +47,11 @@ type order struct {
 	instance string
 	// manner of the gateway.
 	manner string
+	// planes is the YAML of the data planes, if not the usual. NAMESPACE is
+	// replaced.
+	planes string
+	// second is one more VirtualService.
+	second string
 	// env of the first version, YAML.
 	env string
 	// patient is how long to wait for anything; deadline by default.
@@ -83,6 +88,9 @@ func newShop(t *testing.T, o order) *shop {
 	}
 	if o.router == istio || o.router == both {
 		s.create(virtualServices, virtualService)
+	}
+	if o.second != "" {
+		s.create(virtualServices, o.second)
 	}
 	s.createRollout()
 	return s
@@ -160,11 +168,7 @@ func (s *shop) manifest() string {
 	if s.router != none {
 		b.WriteString("      stableService: stable\n      canaryService: canary\n")
 	}
-	if planes := map[string]string{
-		gateway: "gatewayAPI: {httpRoute: web}",
-		istio:   "istio: {virtualService: {name: web, routes: [main]}}",
-		both:    "gatewayAPI: {httpRoute: web}, istio: {virtualService: {name: web, routes: [main]}}",
-	}[s.router]; planes != "" {
+	if planes := s.dataPlanes(); planes != "" {
 		fmt.Fprintf(&b, "      trafficRouting: {managedRoutes: [{name: preview}, {name: shadow}], %s}\n", planes)
 	}
 	indent(&b, "      ", s.canary)
@@ -173,6 +177,17 @@ func (s *shop) manifest() string {
 		indent(&b, "      - ", s.steps)
 	}
 	return b.String()
+}
+
+func (s *shop) dataPlanes() string {
+	if s.planes != "" {
+		return strings.ReplaceAll(s.planes, "NAMESPACE", s.ns)
+	}
+	return map[string]string{
+		gateway: "gatewayAPI: {httpRoute: web}",
+		istio:   "istio: {virtualService: {name: web, routes: [main]}}",
+		both:    "gatewayAPI: {httpRoute: web}, istio: {virtualService: {name: web, routes: [main]}}",
+	}[s.router]
 }
 
 func (s *shop) label() string {

@@ -144,7 +144,7 @@ func TestPromoteFull(t *testing.T) {
 	})
 }
 
-// spec.paused holds steps and the canary's pods, but not stable's.
+// spec.paused holds steps, weights and the canary's pods, but not stable's.
 func TestSpecPaused(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -29,6 +30,7 @@ type view struct {
 	stable, canary string                        // versions that the Services select, "any" for none
 	weights        string                        // "75/25"
 	managed        []string
+	at             time.Time // of the newest change
 }
 
 func (s *shop) look() (view, error) {
@@ -50,7 +52,11 @@ func viewOf(objects map[string]replay.Write) (v view, err error) {
 	v.sets, v.stable, v.canary = map[string]*appsv1.ReplicaSet{}, "any", "any"
 	versions := map[string]string{}
 	selects := map[string]string{}
-	for key, w := range objects {
+	for _, key := range slices.Sorted(maps.Keys(objects)) {
+		w := objects[key]
+		if w.At.After(v.at) {
+			v.at = w.At
+		}
 		switch {
 		case strings.Contains(key, "/rollouts/"):
 			v.ro = &v1alpha1.Rollout{}
@@ -59,6 +65,9 @@ func viewOf(objects map[string]replay.Write) (v view, err error) {
 			rs := &appsv1.ReplicaSet{}
 			err = errors.Join(err, json.Unmarshal(w.Object, rs))
 			_, version, _ := strings.Cut(rs.Spec.Template.Spec.Containers[0].Image, ":")
+			for v.sets[version] != nil { // nobody expects two of one version
+				version += "+"
+			}
 			v.sets[version] = rs
 			versions[rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey]] = version
 		case strings.Contains(key, "/services/specs/"):
@@ -172,6 +181,12 @@ func (v view) more() string {
 		return err.Error()
 	}
 	return string(status)
+}
+
+// present is what there is now, however that is.
+func (s *shop) present() view {
+	s.t.Helper()
+	return s.until("a Rollout", func(v view) bool { return v.ro != nil })
 }
 
 // until waits for a view.
