@@ -99,6 +99,9 @@ func (s *shop) statusWrites(step int32, since time.Time) (writes, counters int) 
 			s.t.Fatal(err)
 		}
 		after := withoutCounters(&ro.Status)
+		if w := after.Canary.Weights; before != nil && w != nil && w.Verified != nil && !*w.Verified {
+			after.Canary.Weights = before.Canary.Weights // still on its way, and held back too
+		}
 		switch {
 		case before == nil || before.CurrentStepIndex == nil || *before.CurrentStepIndex != step:
 		case equality.Semantic.DeepEqual(before, after):
