@@ -13,6 +13,7 @@ import (
 	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -41,6 +42,7 @@ type clients struct {
 
 func newClients(p *playground, t *tape) (*clients, error) {
 	config := p.config()
+	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON // signer reads answers
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return signer{next, t} })
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
@@ -54,7 +56,8 @@ func newClients(p *playground, t *tape) (*clients, error) {
 	return &clients{kube: kube, rollouts: rollouts, dynamic: routes, raw: kube.Discovery().RESTClient()}, err
 }
 
-// signer notes the revision of each write that goes through it.
+// signer notes the revision of each write that goes through it. The answer to a
+// deletion tells none: there the object is noted.
 type signer struct {
 	next http.RoundTripper
 	tape *tape
@@ -64,6 +67,9 @@ func (s signer) RoundTrip(r *http.Request) (*http.Response, error) {
 	answer, err := s.next.RoundTrip(r)
 	if err != nil || r.Method == http.MethodGet || answer.StatusCode >= http.StatusBadRequest {
 		return answer, err
+	}
+	if r.Method == http.MethodDelete {
+		s.tape.disownDeletion(r.URL.Path)
 	}
 	body, err := io.ReadAll(answer.Body)
 	answer.Body.Close()

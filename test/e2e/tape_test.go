@@ -32,8 +32,9 @@ type tape struct {
 	writes  []replay.Write
 	now     map[string]*contents // by namespace
 	last    int64
-	foreign map[int64]bool // revisions that are not the controller's
-	awaited int64          // the highest of them
+	foreign map[int64]bool  // revisions that are not the controller's
+	awaited int64           // the highest of them
+	deleted map[string]bool // keys of objects that a test has deleted
 	err     error
 }
 
@@ -45,7 +46,7 @@ type contents struct {
 
 // record follows the file that the playground writes.
 func record(ctx context.Context, file string) (*tape, error) {
-	t := &tape{foreign: map[int64]bool{}, now: map[string]*contents{}}
+	t := &tape{foreign: map[int64]bool{}, deleted: map[string]bool{}, now: map[string]*contents{}}
 	return t, follow(ctx, file, func(line []byte) {
 		w := replay.Write{At: time.Now()}
 		err := json.Unmarshal(line, &w)
@@ -116,6 +117,19 @@ func (t *tape) disown(revision int64) {
 	t.awaited = max(t.awaited, revision)
 }
 
+// disownDeletion notes that a test has deleted the object of a path such as
+// /apis/apps/v1/namespaces/shop/replicasets/web.
+func (t *tape) disownDeletion(path string) {
+	_, object, ok := strings.Cut(path, "/namespaces/")
+	parts := strings.Split(object, "/")
+	if !ok || len(parts) != 3 {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.deleted["/registry/"+parts[1]+"/"+parts[0]+"/"+parts[2]] = true
+}
+
 // judge replays what was written in some namespaces, all by default.
 func (t *tape) judge(namespaces ...string) (*replay.Judge, error) {
 	t.mu.Lock()
@@ -125,7 +139,7 @@ func (t *tape) judge(namespaces ...string) (*replay.Judge, error) {
 		if len(namespaces) > 0 && !slices.ContainsFunc(namespaces, func(n string) bool { return strings.Contains(w.Key, "/"+n+"/") }) {
 			continue
 		}
-		w.Foreign = t.foreign[w.Revision]
+		w.Foreign = t.foreign[w.Revision] || len(w.Object) == 0 && t.deleted[w.Key]
 		if err := judge.Add(w); err != nil {
 			return nil, err
 		}
