@@ -77,21 +77,25 @@ func (p *Playground) waitTraefik(ctx context.Context, url string) error {
 			return false, err
 		default:
 		}
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
-		if err != nil {
-			return false, err
-		}
-		response, err := client.Do(request)
-		if err != nil {
-			return false, nil
-		}
-		response.Body.Close()
-		return response.StatusCode == http.StatusOK, nil
+		return isUp(ctx, client, url), nil
 	})
 	if err != nil {
 		return fmt.Errorf("wait for traefik: %w", err)
 	}
 	return nil
+}
+
+func isUp(ctx context.Context, client *http.Client, url string) bool {
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return false
+	}
+	response, err := client.Do(request)
+	if err != nil {
+		return false
+	}
+	response.Body.Close()
+	return response.StatusCode == http.StatusOK
 }
 
 // withoutCluster drops what a pod is told of the cluster it runs in: Traefik

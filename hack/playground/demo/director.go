@@ -59,7 +59,7 @@ type director struct {
 }
 
 func newDirector(options Options, v view) *director {
-	return &director{stage: &stage{options: options, tally: newTally(bad)}, view: v}
+	return &director{stage: &stage{options: options, tally: newTally()}, view: v}
 }
 
 // play plays the whole story.

@@ -29,7 +29,7 @@ func TestLoad(t *testing.T) {
 		w.Header().Set(node.HeaderVersion, version)
 	}))
 	t.Cleanup(server.Close)
-	tally := newTally(bad)
+	tally := newTally()
 	start := time.Now()
 	newLoad(server.URL, 200, tally).run(ctx)
 	took := time.Since(start)

@@ -19,8 +19,8 @@ const (
 // Of 50 %: lots have a deviation of 50/√n points; 4 × 50/√n = 3 gives n = 4445.
 func needed(percent float64) int {
 	p := percent / 100
-	n := math.Ceil(p * (1 - p) * math.Pow(100*sigmas/tolerance, 2))
-	return max(atLeast, int(n))
+	const precision = 100 * sigmas / tolerance
+	return max(atLeast, int(math.Ceil(p*(1-p)*precision*precision)))
 }
 
 // measurement of one step.

@@ -20,13 +20,13 @@ type answer struct {
 
 // failure says why the answer counts as a failure of the release, "" if it does
 // not: an error that the bad version itself makes is what it was made for.
-func (a answer) failure(bad string) string {
+func (a answer) failure() string {
 	switch {
 	case a.err != nil:
 		return a.err.Error()
 	case a.status == http.StatusOK && a.version != "":
 		return ""
-	case a.ownError(bad):
+	case a.ownError():
 		return ""
 	case a.version == "":
 		return fmt.Sprintf("%d of the gateway", a.status)
@@ -35,7 +35,7 @@ func (a answer) failure(bad string) string {
 	}
 }
 
-func (a answer) ownError(bad string) bool {
+func (a answer) ownError() bool {
 	return a.status == http.StatusInternalServerError && a.version == bad
 }
 
@@ -94,17 +94,14 @@ type totals struct {
 
 // tally counts all answers, and those of the present window.
 type tally struct {
-	bad string // the version whose own errors are no failures
-
 	mu     sync.Mutex
 	totals totals
 	start  time.Time
 	window counts
 }
 
-func newTally(bad string) *tally {
+func newTally() *tally {
 	return &tally{
-		bad:    bad,
 		totals: totals{answers: map[string]int{}, errors: map[string]int{}, last: map[string]time.Time{}},
 		window: newCounts(),
 	}
@@ -120,21 +117,21 @@ func (t *tally) open(now time.Time) {
 func (t *tally) add(a answer) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.totals.add(a, t.bad)
+	t.totals.add(a)
 	if a.version != "" && !a.sent.Before(t.start) {
 		t.window.add(a)
 	}
 }
 
-func (t *totals) add(a answer, bad string) {
+func (t *totals) add(a answer) {
 	t.sent++
-	if reason := a.failure(bad); reason != "" {
+	if reason := a.failure(); reason != "" {
 		t.failed++
 		if len(t.failures) < mostFailures {
 			t.failures = append(t.failures, failure{a.sent, reason})
 		}
 	}
-	if a.ownError(bad) {
+	if a.ownError() {
 		t.ownErrors++
 	}
 	if a.version == "" {

@@ -23,7 +23,7 @@ func TestFailure(t *testing.T) {
 		{"no answer", answer{err: errors.New("timeout")}, "timeout"},
 		{"an answer that broke off", answer{version: "v1", status: http.StatusOK, err: errors.New("unexpected EOF")}, "unexpected EOF"},
 	} {
-		if got := c.a.failure(bad); got != c.want {
+		if got := c.a.failure(); got != c.want {
 			t.Errorf("%s: %q, want %q", c.name, got, c.want)
 		}
 	}
@@ -32,7 +32,7 @@ func TestFailure(t *testing.T) {
 func TestTally(t *testing.T) {
 	start := time.Unix(1000, 0)
 	at := func(s int) time.Time { return start.Add(time.Duration(s) * time.Second) }
-	tally := newTally(bad)
+	tally := newTally()
 	add := func(sent int, version string, status int, beta bool) {
 		tally.add(answer{sent: at(sent), version: version, status: status, beta: beta})
 	}
@@ -70,7 +70,7 @@ func TestTally(t *testing.T) {
 }
 
 func TestTallyKeepsTheFirstFailures(t *testing.T) {
-	tally := newTally(bad)
+	tally := newTally()
 	for range 3 * mostFailures {
 		tally.add(answer{status: http.StatusBadGateway})
 	}

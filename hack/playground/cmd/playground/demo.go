@@ -19,9 +19,6 @@ that is aborted. It exits with 0 only if no request failed but by v3's own error
 and each share of the traffic was within 3 points of the wanted one.
 `
 
-// interrupted is how a shell names the end by Ctrl-C.
-const interrupted = 130
-
 func runDemo(ctx context.Context, args []string) (int, error) {
 	var o demo.Options
 	f := flags("demo", aboutDemo)
@@ -47,15 +44,13 @@ func runDemo(ctx context.Context, args []string) (int, error) {
 		return 1, err
 	}
 	kept, err := demo.Run(ctx, os.Stdout, o)
-	if kept || ctx.Err() != nil {
+	brokenOff := err != nil && ctx.Err() != nil
+	if kept || brokenOff {
 		os.RemoveAll(o.Playground.Dir)
 	} else {
 		fmt.Fprintf(os.Stderr, "logs, and every write in writes.jsonl, are in %s\n", o.Playground.Dir)
 	}
-	switch {
-	case err != nil && ctx.Err() != nil:
-		return interrupted, nil
-	case !kept:
+	if !kept {
 		return 1, err
 	}
 	return 0, err

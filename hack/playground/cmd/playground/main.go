@@ -26,6 +26,9 @@ machine, without root or containers, until it is told to stop.
 "playground <command> --help" lists its flags.
 `
 
+// interrupted is how a shell names the end by Ctrl-C.
+const interrupted = 130
+
 // errUsage was already explained.
 var errUsage = errors.New("usage")
 
@@ -33,8 +36,11 @@ func main() {
 	netns.Main()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP)
 	code, err := run(ctx, os.Args[1:])
+	brokenOff := err != nil && ctx.Err() != nil
 	stop()
 	switch {
+	case brokenOff:
+		code = interrupted
 	case errors.Is(err, flag.ErrHelp):
 		code = 0
 	case errors.Is(err, errUsage):
