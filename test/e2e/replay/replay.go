@@ -51,19 +51,19 @@ var prefixes = map[string]func() any{
 
 // Relevant reports whether a Judge looks at the object of a key.
 func Relevant(key string) bool {
-	prefix, _, _ := split(key)
+	prefix, _ := split(key)
 	return prefix != ""
 }
 
-// split takes a key apart; the prefix of an irrelevant one is empty.
-func split(key string) (prefix, namespace, name string) {
+// split gives the prefix and the namespace of a key; an irrelevant one has none.
+func split(key string) (prefix, namespace string) {
 	for prefix := range prefixes {
 		if rest, ok := strings.CutPrefix(key, prefix); ok {
-			namespace, name, _ = strings.Cut(rest, "/")
-			return prefix, namespace, name
+			namespace, _, _ = strings.Cut(rest, "/")
+			return prefix, namespace
 		}
 	}
-	return "", "", ""
+	return "", ""
 }
 
 // Judge reads changes in their order. The zero value has seen none.
@@ -98,7 +98,7 @@ type state struct {
 
 // Add judges one change, and remembers the state that it makes.
 func (j *Judge) Add(w Write) error {
-	prefix, namespace, _ := split(w.Key)
+	prefix, namespace := split(w.Key)
 	if prefix == "" {
 		return nil
 	}

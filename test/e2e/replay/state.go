@@ -133,7 +133,7 @@ func (s state) read(rollout string) (r reading, ok bool) {
 	for _, object := range s.objects {
 		if route, is := object.(*unstructured.Unstructured); is && canary.TrafficRouting != nil && names(canary.TrafficRouting, route) {
 			stable, toCanary := carried(route, r.stable.service, r.canary.service)
-			r.stable.load, r.canary.load = r.stable.load.or(stable), r.canary.load.or(toCanary)
+			r.stable.load, r.canary.load = r.stable.or(stable), r.canary.or(toCanary)
 		}
 	}
 	return r, true
