@@ -25,7 +25,7 @@ func eachRouter(t *testing.T, test func(t *testing.T, router string)) {
 // narrowed to it once it has all its pods, and the route is left alone.
 func TestFirstDeploy(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
-		s := newShop(t, order{router: router, env: `{name: START_DELAY, value: 1s}`, steps: `
+		s := newShop(t, order{router: router, instance: told, env: `{name: START_DELAY, value: 1s}`, steps: `
 			setHeaderRoute: {name: preview, match: [{headerName: x-preview, headerValue: {exact: "yes"}}]}
 			setWeight: 25
 			pause: {}`})

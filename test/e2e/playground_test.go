@@ -51,10 +51,16 @@ type suite struct {
 	*clients
 	tape  *tape
 	audit *auditor
-	main  *controller
+	// main acts on what carries no instance, teller on the instance told.
+	main, teller *controller
 	// kubeconfig of the shipped account for all namespaces.
 	kubeconfig string
 }
+
+// told is the instance for tests that wait for events. A controller sends them
+// one after the other, so that those of the main one come late while all tests
+// run.
+const told = "told"
 
 // all is set once, before any test runs.
 var all *suite
@@ -81,6 +87,7 @@ func run(m *testing.M) (code int) {
 	all = s
 	finish := context.AfterFunc(ctx, func() {
 		s.main.kill()
+		s.teller.kill()
 		s.playground.stop()
 		os.RemoveAll(s.Dir)
 		os.Exit(130)
@@ -89,6 +96,7 @@ func run(m *testing.M) (code int) {
 	fmt.Printf("control plane ready after %.1f s, its logs are in %s\n", time.Since(started).Seconds(), s.Dir)
 	code = m.Run()
 	s.main.stop()
+	s.teller.stop()
 	if err := s.verdict(); err != nil {
 		fmt.Fprintln(os.Stderr, "FAIL:", err)
 		code = 1
@@ -137,7 +145,11 @@ func startSuite(ctx context.Context) (*suite, error) {
 	if s.kubeconfig, err = s.serviceAccount(ctx, systemNamespace); err != nil {
 		return nil, err
 	}
-	s.main, err = s.startController("main", s.kubeconfig, "--lease-namespace="+systemNamespace, "--qps=200", "--burst=400")
+	args := []string{"--lease-namespace=" + systemNamespace, "--qps=200", "--burst=400"}
+	if s.main, err = s.startController("main", s.kubeconfig, args...); err != nil {
+		return nil, err
+	}
+	s.teller, err = s.startController(told, s.kubeconfig, append(args, "--instance-id="+told)...)
 	return s, err
 }
 

@@ -43,7 +43,7 @@ func newHalfway(t *testing.T, o order) *shop {
 // first.
 func TestUpdate(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
-		s := newHealthyShop(t, order{router: router, canary: soon, steps: `
+		s := newHealthyShop(t, order{router: router, instance: told, canary: soon, steps: `
 			setHeaderRoute: {name: preview, match: [{headerName: x-preview, headerValue: {exact: "yes"}}]}
 			setWeight: 25
 			pause: {}
@@ -78,7 +78,7 @@ func TestUpdate(t *testing.T) {
 // starts over.
 func TestAbortAndRetry(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
-		s := newHalfway(t, order{router: router})
+		s := newHalfway(t, order{router: router, instance: told})
 		s.abort()
 		v := s.shows("Degraded 0/3; v1 4/4; stable v1, canary v1, 100/0")
 		if got, want := v.ro.Status.Message, "RolloutAborted: Rollout aborted update to revision 2"; got != want {
@@ -193,7 +193,7 @@ func TestThirdRevision(t *testing.T) {
 // Back to the stable template mid-way: healthy at once, and no abort.
 func TestBackToStable(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
-		s := newHalfway(t, order{router: router})
+		s := newHalfway(t, order{router: router, instance: told})
 		s.deploy("v1")
 		v := s.shows(atRest1)
 		if v.ro.Status.Abort {
