@@ -157,6 +157,12 @@ func (i *Informers) List(do func(*v1alpha1.Rollout)) {
 	}
 }
 
+// Has reports whether there is a Rollout.
+func (i *Informers) Has(key cache.ObjectName) bool {
+	_, found, _ := i.rollouts.cache().GetByKey(key.String())
+	return found
+}
+
 // OnDelete calls do for each Rollout that is deleted from now on.
 func (i *Informers) OnDelete(do func(cache.ObjectName)) error {
 	return i.rollouts.handle(cache.ResourceEventHandlerFuncs{DeleteFunc: func(obj any) {

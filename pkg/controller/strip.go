@@ -5,6 +5,7 @@ package controller
 
 import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,7 +28,7 @@ func stripRollout(obj any) (any, error) {
 func stripReplicaSet(obj any) (any, error) {
 	if rs, ok := obj.(*appsv1.ReplicaSet); ok {
 		rs.ManagedFields = nil
-		rs.Spec.Template = corev1.PodTemplateSpec{}
+		observe.StripTemplate(rs)
 	}
 	return obj, nil
 }

@@ -4,7 +4,9 @@
 package replicaset
 
 import (
+	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"hash/fnv"
@@ -32,6 +34,23 @@ const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 // Source: wire contract 2.3.
 func TemplateHash(template *corev1.PodTemplateSpec, collisions *int32) string {
 	return hash(template, collisions)
+}
+
+// Meaning identifies what a pod template says, apart from the hash label: two
+// templates with the same defaults applied mean the same if and only if it is
+// the same. Unlike a hash of a few bits it is never the same by chance.
+func Meaning(template *corev1.PodTemplateSpec) string {
+	t := template.DeepCopy()
+	delete(t.Labels, HashLabel)
+	if t.Spec.DeprecatedServiceAccount == t.Spec.ServiceAccountName {
+		t.Spec.DeprecatedServiceAccount = "" // an old name of the other field
+	}
+	data, err := json.Marshal(t)
+	if err != nil {
+		panic(fmt.Sprintf("API types always encode: %v", err))
+	}
+	sum := sha256.Sum256(data)
+	return hex.EncodeToString(sum[:])
 }
 
 // StepsHash is the hash of anything that encodes to JSON as the list of steps

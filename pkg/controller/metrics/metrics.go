@@ -27,6 +27,7 @@ type Meter struct {
 	requests  *prometheus.CounterVec
 	wanted    *prometheus.GaugeVec
 	observed  *prometheus.GaugeVec
+	rollouts  Rollouts // nil until Watch
 }
 
 // ofRollout are the labels of whatever concerns one rollout.
@@ -71,8 +72,12 @@ func (m *Meter) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
-// Synced counts one sync of a loop.
+// Synced counts one sync of a loop. One that cleans up after a rollout that is
+// gone would bring its series back for ever.
 func (m *Meter) Synced(name string, key cache.ObjectName, took time.Duration, err error) {
+	if m.rollouts != nil && !m.rollouts.Has(key) {
+		return
+	}
 	m.reconcile.WithLabelValues(key.Namespace, key.Name).Observe(took.Seconds())
 	if loop.Failed(err) {
 		m.failed.WithLabelValues(name, key.Namespace, key.Name).Inc()

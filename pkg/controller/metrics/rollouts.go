@@ -37,12 +37,15 @@ func replicasDesc(name, help string) *prometheus.Desc {
 type Rollouts interface {
 	// List calls do for each.
 	List(do func(*v1alpha1.Rollout))
+	// Has reports whether there is one.
+	Has(key cache.ObjectName) bool
 	// OnDelete calls do once one is gone.
 	OnDelete(do func(cache.ObjectName)) error
 }
 
 // Watch shows the rollouts, and forgets what was counted for those that go.
 func (m *Meter) Watch(rollouts Rollouts) error {
+	m.rollouts = rollouts
 	if err := m.registry.Register(collector{rollouts}); err != nil {
 		return err
 	}

@@ -45,6 +45,7 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 		Name: rs.Name, Hash: rs.Labels[replicaset.HashLabel], Created: rs.CreationTimestamp.Time,
 		Spec: 1, Replicas: rs.Status.Replicas, Ready: rs.Status.ReadyReplicas, Available: rs.Status.AvailableReplicas,
 		MinReadySeconds: rs.Spec.MinReadySeconds,
+		Meaning:         meaningOf(rs),
 		Lagging:         rs.Status.ObservedGeneration < rs.Generation,
 		Stale:           o.Caches.Sets.Stale(cache.MetaObjectToName(rs)),
 	}

@@ -20,12 +20,13 @@ import (
 
 // Observer makes snapshots.
 type Observer struct {
-	Caches   *Caches
-	Kinds    []mesh.Kind
-	Routers  map[string]mesh.Router
-	Faults   *Faults
-	Clock    clock.PassiveClock
-	Settings plan.Settings
+	Caches    *Caches
+	Kinds     []mesh.Kind
+	Routers   map[string]mesh.Router
+	Faults    *Faults
+	Templates *Templates
+	Clock     clock.PassiveClock
+	Settings  plan.Settings
 	// Pods lists the pods of a rollout, live.
 	Pods func(ctx context.Context, ro *v1alpha1.Rollout) ([]plan.Pod, error)
 	// Gone asks the API server whether a rollout that the caches do not have
@@ -47,7 +48,6 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		Now:      o.Clock.Now(),
 		Settings: o.Settings,
 		Rollout:  ro,
-		Template: replicaset.TemplateHash(&ro.Spec.Template, ro.Status.CollisionCount),
 		StepHash: stepHash(ro),
 		Faults:   o.Faults.Of(key),
 	}
@@ -55,6 +55,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		s.Invalid = append(s.Invalid, problem.Error())
 	}
 	s.Revisions = o.revisions(ro)
+	o.template(key, &s)
 	o.slots(&s)
 	o.traffic(ctx, &s)
 	o.orphans(ctx, &s)

@@ -75,7 +75,7 @@ func (p *position) unpause() { p.pauses, p.controllerPause, p.pausedStep = nil, 
 // no other that could be.
 func (v *view) firstStable(p *position) {
 	n := v.revision(v.Template)
-	if len(v.Invalid) > 0 || len(v.Refs) > 0 {
+	if !v.mayAdvance() {
 		return
 	}
 	if v.outdated() {

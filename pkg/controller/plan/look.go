@@ -202,5 +202,7 @@ func (v *view) selected(r *Revision) bool {
 	return false
 }
 
-// mayAdvance: nothing that is invalid or missing holds the rollout.
-func (v *view) mayAdvance() bool { return len(v.Invalid) == 0 && len(v.Refs) == 0 }
+// mayAdvance: nothing that is invalid, missing or unknown holds the rollout.
+func (v *view) mayAdvance() bool {
+	return len(v.Invalid) == 0 && len(v.Refs) == 0 && v.Untried == ""
+}

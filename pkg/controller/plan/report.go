@@ -65,7 +65,9 @@ func (v *view) history() []string {
 }
 
 func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
-	st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
+	if v.Untried == "" {
+		st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
+	}
 	if pos.reset || pos.promoted && st.CurrentPodHash == "" {
 		st.CurrentPodHash, st.CurrentStepHash = v.Template, v.StepHash
 	}

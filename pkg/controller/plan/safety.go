@@ -88,6 +88,9 @@ func (v *view) blockOnReference(o *orders) {
 	for _, ref := range v.Refs {
 		o.block(GateReference, ref.Object, ref.Problem, ref.Field)
 	}
+	if v.Untried != "" {
+		o.block(GateReference, "Rollout "+v.Rollout.Name, "spec.template, untried", "the API server's word on it")
+	}
 }
 
 // allowRoute decides what the route objects carry.

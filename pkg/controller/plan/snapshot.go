@@ -20,6 +20,10 @@ type Snapshot struct {
 	// the same as the Rollout's; where there is none, the hash that a new one
 	// will get. StepHash is the hash of the steps.
 	Template, StepHash string
+	// Untried is the hash of the Rollout's template while it is not known
+	// whether it means the same as that of a revision, "" if it is. Template
+	// is that of the current revision meanwhile.
+	Untried string
 	// Invalid lists what is wrong with the spec itself.
 	Invalid []string
 	// Refs lists the referenced objects that are missing or malformed.
@@ -54,6 +58,8 @@ type Settings struct {
 // Revision is one owned ReplicaSet.
 type Revision struct {
 	Name, Hash string
+	// Meaning of its template, as replicaset.Meaning gives it.
+	Meaning string
 	// Number is its revision annotation, 0 where there is none.
 	Number  int64
 	Created time.Time

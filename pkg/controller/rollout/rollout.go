@@ -60,6 +60,13 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		h.forget(key)
 		return 0, nil
 	}
+	var untried error // keeps the new template from being acted on, and nothing else
+	if s.Untried != "" {
+		untried = h.try(ctx, key, s)
+		if s, p, found, err = h.Plan(ctx, key); err != nil || !found {
+			return 0, err
+		}
+	}
 	err = h.sets(ctx, s, p)
 	h.Report(key, Name, err)
 	if err != nil {
@@ -74,7 +81,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	return loop.Soonest(wait, p.After), nil
+	return loop.Soonest(wait, p.After), untried
 }
 
 // Gone asks the API server whether a rollout is deleted, or on its way.
@@ -94,6 +101,7 @@ func Gone(rollouts clientset.Interface) func(context.Context, cache.ObjectName) 
 
 func (h *Hand) forget(key cache.ObjectName) {
 	h.Faults.Forget(key)
+	h.Templates.Forget(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.held, key)

@@ -6,11 +6,13 @@ package rollout
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
@@ -64,6 +66,43 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventNewReplicaSetCreated, Message: fmt.Sprintf("Created ReplicaSet %s (revision %d)", rs.Name, p.Number)})
 	h.Wake(cache.MetaObjectToName(s.Rollout))
 	return nil
+}
+
+// try asks the API server what it makes of a template that no revision has to
+// the letter: written without its defaults, it may still be one of theirs.
+func (h *Hand) try(ctx context.Context, key cache.ObjectName, s plan.Snapshot) error {
+	rs := newSet(s.Rollout, s.Untried, 0)
+	rs.GenerateName, rs.Name = rs.Name+"-", "" // whatever has that name is no matter here
+	ctx, cancel := context.WithTimeout(ctx, loop.WriteTimeout)
+	defer cancel()
+	answer, err := h.Kube.AppsV1().ReplicaSets(rs.Namespace).Create(ctx, rs, metav1.CreateOptions{
+		DryRun: []string{metav1.DryRunAll}, FieldManager: kit.FieldManager,
+	})
+	switch {
+	case apierrors.IsInvalid(err):
+		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
+		h.Templates.Tried(key, s.Untried, "", causes(err))
+	case err != nil:
+		return fmt.Errorf("try the template of Rollout %s: %w", key, err)
+	default:
+		h.Templates.Tried(key, s.Untried, replicaset.Meaning(&answer.Spec.Template), nil)
+	}
+	h.Wake(key)
+	return nil
+}
+
+// causes of an object's being invalid. The paths below spec.template are those
+// of the Rollout too.
+func causes(err error) []string {
+	var status apierrors.APIStatus
+	if !errors.As(err, &status) || status.Status().Details == nil || len(status.Status().Details.Causes) == 0 {
+		return []string{"spec.template: " + err.Error()}
+	}
+	var all []string
+	for _, c := range status.Status().Details.Causes {
+		all = append(all, c.Field+": "+c.Message)
+	}
+	return all
 }
 
 func newSet(ro *v1alpha1.Rollout, hash string, number int64) *appsv1.ReplicaSet {

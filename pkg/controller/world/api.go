@@ -92,6 +92,9 @@ func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, e
 		if err != nil {
 			return nil, err
 		}
+		if with, ok := action.(clienttesting.CreateActionImpl); ok && len(with.CreateOptions.DryRun) > 0 {
+			return defaulted(resource, u), nil
+		}
 		return a.Create(resource, u, true)
 	case clienttesting.DeleteAction:
 		return nil, a.Delete(resource, cache.NewObjectName(namespace, act.GetName()), true)
@@ -116,11 +119,19 @@ func (a *API) Create(resource schema.GroupVersionResource, obj *unstructured.Uns
 	if a.objects[resource][key] != nil {
 		return nil, apierrors.NewAlreadyExists(resource.GroupResource(), key.Name)
 	}
-	obj = obj.DeepCopy()
+	obj = defaulted(resource, obj.DeepCopy())
 	obj.SetGeneration(1)
 	obj.SetUID(types.UID(fmt.Sprintf("%s-%d", key.Name, a.version)))
 	obj.SetCreationTimestamp(a.Now())
 	return a.store(Write{Resource: resource, Key: key, Verb: "create", After: obj, Ours: ours})
+}
+
+// defaulted: the API server completes templates.
+func defaulted(resource schema.GroupVersionResource, obj *unstructured.Unstructured) *unstructured.Unstructured {
+	if resource == setsResource {
+		must(unstructured.SetNestedField(obj.Object, "Always", "spec", "template", "spec", "restartPolicy"))
+	}
+	return obj
 }
 
 // Delete an object.

@@ -102,6 +102,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"pause":        func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
 	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).doRemove,
 	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },

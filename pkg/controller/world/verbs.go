@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -78,6 +79,24 @@ func (w *World) Promote() error {
 		return w.PatchStatus(fmt.Sprintf(`{"status":{"pauseConditions":null,"currentStepIndex":%d}}`, min(int(*ro.Status.CurrentStepIndex)+1, steps)))
 	}
 	return nil
+}
+
+// Undo is what the CLI plugin's undo sends: the template of an earlier
+// revision, with all that the API server has completed in it.
+func (w *World) Undo(number string) error {
+	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+		rs := w.set(key)
+		if rs.Annotations[v1alpha1.RevisionAnnotation] != number {
+			continue
+		}
+		template := rs.Spec.Template
+		delete(template.Labels, replicaset.HashLabel)
+		data, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
+		must(err)
+		_, err = w.API.Patch(rolloutsResource, Key, types.JSONPatchType, data, "", false)
+		return err
+	}
+	return fmt.Errorf("no revision %s", number)
 }
 
 // DeleteRollout removes it, as after garbage collection of nothing.
