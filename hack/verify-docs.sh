@@ -14,7 +14,7 @@ hack/update-docs.sh "${fresh}"
 diff -u docs/operations.md "${fresh}/operations.md" >>"${problems}" || complain "run hack/update-docs.sh"
 
 # Links to files of the repository.
-pages=(docs/*.md CONTRIBUTING.md)
+pages=(docs/*.md docs/routers/*.md CONTRIBUTING.md)
 [[ ! -f README.md ]] || pages+=(README.md)
 for page in "${pages[@]}"; do
   while read -r link; do
