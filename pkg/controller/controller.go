@@ -6,6 +6,7 @@ package controller
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 
@@ -109,7 +110,7 @@ func (c *Controller) Run(ctx context.Context) error {
 		running.Go(func() { l.Run(ctx) })
 	}
 	running.Wait()
-	if err := context.Cause(ctx); err != nil && err != context.Canceled {
+	if err := context.Cause(ctx); err != nil && !errors.Is(err, context.Canceled) {
 		return fmt.Errorf("controller stopped: %w", err)
 	}
 	return nil

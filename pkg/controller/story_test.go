@@ -22,7 +22,7 @@ func TestStories(t *testing.T) {
 	t.Parallel()
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		w := world.New()
-		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
+		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
 			args := map[string]string{}
 			for _, a := range d.CmdArgs {
 				args[a.Key] = strings.Join(a.Vals, ",")

@@ -107,9 +107,16 @@ func routerOf(ro *v1alpha1.Rollout) string {
 		name string
 		set  bool
 	}{
-		{"Istio", t.Istio != nil}, {"Nginx", t.Nginx != nil}, {"ALB", t.ALB != nil}, {"SMI", t.SMI != nil},
-		{"Ambassador", t.Ambassador != nil}, {"AppMesh", t.AppMesh != nil}, {"Traefik", t.Traefik != nil},
-		{"Apisix", t.Apisix != nil}, {"GatewayAPI", t.GatewayAPI != nil}, {"Plugins", len(t.Plugins) > 0},
+		{"Istio", t.Istio != nil},
+		{"Nginx", t.Nginx != nil},
+		{"ALB", t.ALB != nil},
+		{"SMI", t.SMI != nil},
+		{"Ambassador", t.Ambassador != nil},
+		{"AppMesh", t.AppMesh != nil},
+		{"Traefik", t.Traefik != nil},
+		{"Apisix", t.Apisix != nil},
+		{"GatewayAPI", t.GatewayAPI != nil},
+		{"Plugins", len(t.Plugins) > 0},
 	} {
 		if named.set {
 			return named.name

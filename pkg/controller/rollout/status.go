@@ -79,8 +79,10 @@ func (h *Hand) tellBlocked(key cache.ObjectName, ro *v1alpha1.Rollout) {
 		delete(h.told, key)
 	case h.Clock.Since(b.Since.Time) >= plan.TellBlockedAfter && !h.told[key].Equal(b.Since.Time):
 		h.told[key] = b.Since.Time
-		h.Tell(ro, plan.Event{Warning: true, Reason: v1alpha1.EventRolloutBlocked,
-			Message: fmt.Sprintf("%s: %s has %s, wants %s", b.Gate, b.Object, b.Have, b.Want)})
+		h.Tell(ro, plan.Event{
+			Warning: true, Reason: v1alpha1.EventRolloutBlocked,
+			Message: fmt.Sprintf("%s: %s has %s, wants %s", b.Gate, b.Object, b.Have, b.Want),
+		})
 	}
 }
 

@@ -120,7 +120,8 @@ func (w *World) endpoints(service cache.ObjectName) {
 func (w *World) put(resource schema.GroupVersionResource, obj interface {
 	GetNamespace() string
 	GetName() string
-}) {
+},
+) {
 	data, err := json.Marshal(obj)
 	must(err)
 	u := &unstructured.Unstructured{}

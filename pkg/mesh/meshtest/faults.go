@@ -20,7 +20,7 @@ func checkSchema(t *testing.T, b *bench) {
 	r := b.route(33, header(preview))
 	b.unwritten(t, func() {
 		b.store.FailNext(Rejected)
-		faulty(t, b.router.Apply(t.Context(), single(r)), r.Objects[0].String())
+		_ = faulty(t, b.router.Apply(t.Context(), single(r)), r.Objects[0].String())
 	})
 	b.store.FailNext(Dropped)
 	fault := faulty(t, b.router.Apply(t.Context(), r), r.Objects[0].String())
@@ -36,7 +36,7 @@ func checkMissing(t *testing.T, b *bench) {
 		fresh := newBench(t, b.Fixture)
 		fresh.store.Delete(gone)
 		r := fresh.route(33)
-		faulty(t, fresh.router.Apply(t.Context(), r), gone.String())
+		_ = faulty(t, fresh.router.Apply(t.Context(), r), gone.String())
 		seen := fresh.observe(t, r)
 		if seen.Matches {
 			t.Errorf("%s is missing, but Matches is true", gone)
@@ -69,7 +69,7 @@ func checkMistakes(t *testing.T, b *bench) {
 			b := newBench(t, b.Fixture)
 			bad := b.Route.Objects[0]
 			b.store.Edit(bad, "user", m.Make)
-			b.unwritten(t, func() { faulty(t, b.router.Apply(t.Context(), single(b.route(0))), bad.String()) })
+			b.unwritten(t, func() { _ = faulty(t, b.router.Apply(t.Context(), single(b.route(0))), bad.String()) })
 			spoilt := b.store.Object(bad)
 			r := b.route(33, header(preview))
 			err := b.router.Apply(t.Context(), r)
@@ -106,7 +106,7 @@ func (b *bench) mistakeOnTheWay(t *testing.T) {
 		bad := b.Route.Objects[0]
 		b.apply(t, b.route(33, header(preview)))
 		b.store.Edit(bad, "user", m.Make)
-		faulty(t, b.router.Apply(t.Context(), b.route(0)), bad.String())
+		_ = faulty(t, b.router.Apply(t.Context(), b.route(0)), bad.String())
 		for _, name := range b.Names(b.store.Object(bad)) {
 			if strings.HasPrefix(name, preview) {
 				t.Errorf("%s: at rest, but %s is still there", m.Name, name)

@@ -261,7 +261,7 @@ func checkUndeclared(t *testing.T, b *bench) {
 		r := b.route(20, m)
 		b.unwritten(t, func() {
 			err := b.router.Apply(t.Context(), r)
-			faulty(t, err, r.Objects[0].String())
+			_ = faulty(t, err, r.Objects[0].String())
 		})
 	}
 }
@@ -280,7 +280,7 @@ func checkForeignName(t *testing.T, b *bench) {
 	if r.Objects[0].WeightOnly {
 		return
 	}
-	b.unwritten(t, func() { faulty(t, b.router.Apply(t.Context(), r), r.Objects[0].String()) })
+	b.unwritten(t, func() { _ = faulty(t, b.router.Apply(t.Context(), r), r.Objects[0].String()) })
 	b.remove(t, r)
 	got := b.Names(b.store.Object(r.Objects[0]))
 	if diff := cmp.Diff(b.Names(b.before[0]), got); diff != "" {
