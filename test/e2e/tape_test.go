@@ -147,6 +147,12 @@ func (t *tape) judge(namespaces ...string) (*replay.Judge, error) {
 	return judge, t.err
 }
 
+func (t *tape) length() int {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return len(t.writes)
+}
+
 // catchUp waits until the tape has all that was written so far.
 func (s *suite) catchUp(ctx context.Context) error {
 	mark := &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{GenerateName: "mark-"}}
@@ -172,7 +178,7 @@ func (s *suite) verdict() error {
 	if err != nil {
 		return err
 	}
-	figure("changes replayed", len(s.tape.writes))
+	figure("changes replayed", s.tape.length())
 	figure("writes of the controller judged", judge.Judged)
 	figure("breaches of invariants 1 to 3", len(judge.Breaches))
 	if len(judge.Breaches) > 0 {
