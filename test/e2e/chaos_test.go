@@ -20,6 +20,10 @@ const (
 	chaosUpdates = 5 // of each shop
 	// chaosPatience: how long one update may take among kills.
 	chaosPatience = 5 * time.Minute
+	// A slow machine does no more than this, and then what is left in peace:
+	// each start costs it what updates need.
+	maxKills     = 60
+	maxHandOvers = 15
 )
 
 // seedOf is that of $SEED, or a new one. A run with the same seed does the same
@@ -46,7 +50,7 @@ func TestKill(t *testing.T) {
 	start := func() *controller { return ownController(t, instance, "--leader-elect=false") }
 	c := start()
 	kills := chaos(t, instance, seed, chaosUpdates, func(random *rand.Rand, done <-chan struct{}) int {
-		for kills := 0; ; kills++ {
+		for kills := range maxKills {
 			select {
 			case <-done:
 				return kills
@@ -55,6 +59,7 @@ func TestKill(t *testing.T) {
 			c.kill()
 			c = start()
 		}
+		return maxKills
 	})
 	figure("updates while the controller is killed", fmt.Sprintf("%d, with %d kills", chaosShops*chaosUpdates, kills))
 	if kills < 5 {
@@ -74,7 +79,7 @@ func TestLeaderKill(t *testing.T) {
 	last := leads(t, instance, "")
 	other := start()
 	handOvers := chaos(t, instance, seed, 2, func(random *rand.Rand, done <-chan struct{}) int {
-		for n := 0; ; n++ {
+		for n := range maxHandOvers {
 			select {
 			case <-done:
 				return n
@@ -90,6 +95,7 @@ func TestLeaderKill(t *testing.T) {
 			}
 			leader, other = other, start()
 		}
+		return maxHandOvers
 	})
 	figure("updates while the lease changes hands", fmt.Sprintf("%d, with %d leaders stopped or killed", chaosShops*2, handOvers))
 	if handOvers < 3 {
