@@ -6,4 +6,4 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 args=(-rapid.checks="${N:-100}")
 [ -z "${SEED:-}" ] || args+=(-rapid.seed="${SEED}")
-go test ./pkg/controller -run TestSimulation -count=1 -timeout 0 "${args[@]}" -v
+go test ./pkg/controller -run TestSimulation -count=1 -timeout 0 "${args[@]}"
