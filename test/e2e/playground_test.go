@@ -88,7 +88,7 @@ func run(m *testing.M) (code int) {
 	finish := context.AfterFunc(ctx, func() {
 		s.main.kill()
 		s.teller.kill()
-		s.playground.stop()
+		s.stop()
 		os.RemoveAll(s.Dir)
 		os.Exit(130)
 	})
@@ -102,7 +102,7 @@ func run(m *testing.M) (code int) {
 		code = 1
 	}
 	printFigures()
-	s.playground.stop()
+	s.stop()
 	if code == 0 {
 		os.RemoveAll(s.Dir)
 	} else {
