@@ -130,8 +130,10 @@ func lead(ctx context.Context, o options, config *rest.Config, meter *metrics.Me
 	if err != nil {
 		return err
 	}
-	events := record.NewBroadcaster(record.WithContext(ctx))
-	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: clients.Kube.CoreV1().Events("")})
+	events, err := broadcast(ctx, config)
+	if err != nil {
+		return err
+	}
 	defer events.Shutdown()
 	kinds := all.Kinds()
 	informers, err := controller.NewInformers(clients, kinds, controller.Scope{Namespaces: o.namespaces, InstanceID: o.instanceID, Resync: o.resync})
@@ -157,6 +159,21 @@ func lead(ctx context.Context, o options, config *rest.Config, meter *metrics.Me
 	}
 	klog.FromContext(ctx).Info("Started", "namespaces", o.namespaces, "instanceID", o.instanceID)
 	return c.Run(ctx)
+}
+
+// broadcast sends events, with a budget of requests of its own: no write waits
+// for one. A release has more events than the defaults let through, which guard
+// against the same ones without end.
+func broadcast(ctx context.Context, config *rest.Config) (record.EventBroadcaster, error) {
+	kube, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	events := record.NewBroadcaster(record.WithContext(ctx), record.WithCorrelatorOptions(record.CorrelatorOptions{
+		BurstSize: 200, QPS: 1. / 10, MaxEvents: 100,
+	}))
+	events.StartRecordingToSink(&typedcorev1.EventSinkImpl{Interface: kube.CoreV1().Events("")})
+	return events, nil
 }
 
 // version is that of the module, or of the commit that it was built from.
