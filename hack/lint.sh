@@ -11,6 +11,6 @@ go -C hack/tools build -o ../../bin/ github.com/golangci/golangci-lint/v2/cmd/go
 failed=0
 for module in ${MODULES:-. hack/tools}; do
   echo "module ${module}"
-  (cd "${module}" && "${root}/bin/golangci-lint" run --config "${root}/.golangci.yml" --max-issues-per-linter 0 --max-same-issues 0 "$@" ./...) || failed=1
+  (cd "${module}" && "${root}/bin/golangci-lint" run --allow-parallel-runners --config "${root}/.golangci.yml" --max-issues-per-linter 0 --max-same-issues 0 "$@" ./...) || failed=1
 done
 exit "${failed}"
