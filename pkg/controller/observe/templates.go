@@ -91,6 +91,8 @@ func (o *Observer) template(key cache.ObjectName, s *plan.Snapshot) {
 	}
 	known, ok := o.Templates.of(key, s.Template)
 	switch {
+	case !ok && len(s.Invalid) > 0:
+		return // nothing new starts anyway
 	case !ok:
 		s.Untried = s.Template
 		if labelled(ro.Status.CurrentPodHash) {
