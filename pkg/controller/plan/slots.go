@@ -85,7 +85,7 @@ func (v *view) repairs(role mesh.Role, slot Slot) bool {
 // once that one carries it.
 func (v *view) rescues(role mesh.Role, r *Revision) bool {
 	return role == mesh.Canary && v.stableDead() && v.isCurrent(r) && !v.atStable() &&
-		v.seen.all && available(r) >= max(1, v.need(v.seen.canary))
+		v.seen.all && available(r) >= max(1, v.need(v.carried(role)))
 }
 
 // stableDead reports whether no pod of the stable revision is available.

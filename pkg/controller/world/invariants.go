@@ -48,8 +48,10 @@ func (w *World) remember() {
 // one only where no state that it may rest on allows it.
 func (w *World) judge(write Write) {
 	var breaches []string
+	until := w.Clock.Now()
 	for i := len(w.history) - 1; i >= 0; i-- {
-		found := w.check(w.history[i], write)
+		found := w.check(w.history[i], until, write)
+		until = w.history[i].at
 		if len(found) == 0 {
 			breaches = nil
 			break
@@ -65,6 +67,7 @@ func (w *World) judge(write Write) {
 // truth is one state read in the plainest way, independent of the routers and
 // the planner.
 type truth struct {
+	at             time.Time // of the write's decision, at the latest
 	ro             *v1alpha1.Rollout
 	stable, canary string // Services
 	desired        int32
@@ -111,7 +114,7 @@ func (s state) truth() (truth, bool) {
 	}
 	for resource, objects := range s.objects {
 		for _, obj := range objects {
-			if resource.Resource == "httproutes" || resource.Resource == "virtualservices" {
+			if isRoute(resource) {
 				t.read(obj)
 			}
 		}
@@ -191,12 +194,13 @@ func (t truth) available(hash string) int32 {
 
 func (t truth) need(weight int32) int32 { return replicaset.Need(weight, t.desired, 100) }
 
-// check gives what a write breaks if it rests on a state.
-func (w *World) check(s state, write Write) []string {
+// check gives what a write breaks if it rests on a state as it was until then.
+func (w *World) check(s state, until time.Time, write Write) []string {
 	t, ok := s.truth()
 	if !ok {
 		return nil
 	}
+	t.at = until
 	var breaches []string
 	breach := func(format string, args ...any) {
 		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
@@ -223,7 +227,7 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 	if hash == old || hash == "" {
 		return
 	}
-	weight := t.weight[name]
+	weight := w.lately(name, t.at)
 	switch {
 	case weight == 0 && (name != t.canary || !t.managed):
 	case old == "" && t.available(hash) >= max(1, *t.sets[hash].Spec.Replicas, t.need(weight)):
@@ -248,7 +252,7 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	var weight int32
 	for _, service := range []string{t.stable, t.canary} {
 		if t.selects[service] == hash {
-			weight += t.weight[service]
+			weight += w.lately(service, t.at)
 		}
 	}
 	keep := t.need(min(weight, 100))

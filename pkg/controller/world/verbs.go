@@ -128,7 +128,7 @@ func (w *World) imageOf(hash string) string {
 // route is the route object of the world.
 func (w *World) route() (key cache.ObjectName, resource schema.GroupVersionResource, found bool) {
 	for resource, objects := range w.API.objects {
-		if resource.Resource != "httproutes" && resource.Resource != "virtualservices" {
+		if !isRoute(resource) {
 			continue
 		}
 		for key := range objects {

@@ -61,6 +61,8 @@ type World struct {
 	// history has the states since our last write, no older than patience but
 	// for the first.
 	history []state
+	// weighings of the route objects, by resource, oldest first.
+	weighings map[schema.GroupVersionResource][]weighing
 	// Manual: nothing is synced but by Sync.
 	Manual bool
 	// fail is what happens to our next write; crash is how many writes are
@@ -87,7 +89,7 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		Acks: true, Writes: map[string]int{}, ready: map[string]int32{},
+		Acks: true, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
@@ -164,6 +166,7 @@ func (w *World) changed(write Write) {
 		w.judge(write)
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
 	}
+	w.weigh(write)
 	w.remember()
 	w.pending = append(w.pending, write)
 	w.deliverAll()
