@@ -6,7 +6,6 @@ package controller_test
 import (
 	"flag"
 	"fmt"
-	"io"
 	"os"
 	"testing"
 
@@ -26,8 +25,7 @@ func TestMain(m *testing.M) {
 		}
 	}
 	if !testing.Verbose() {
-		klog.LogToStderr(false)
-		klog.SetOutput(io.Discard)
+		klog.SetLogger(klog.Logger{}) // which discards
 	}
 	os.Exit(m.Run())
 }

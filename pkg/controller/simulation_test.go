@@ -117,7 +117,7 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 	often(2, "crash", drawn("crash", "after", "1", "2", "3"))
 	often(3, "hold", drawn("hold", "resource", "rollouts", "replicasets", "services", "endpointslices", "httproutes", "virtualservices"))
 	often(4, "deliver", plain("deliver"))
-	often(1, "sleep", plain("sleep"))
+	often(2, "sleep", drawn("sleep", "controller", "replicasets", "endpointslices"))
 	often(2, "awake", plain("awake"))
 	often(2, "acks", drawn("acks", "on", "true", "false"))
 	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "restart-controller", "drop-managed"} {

@@ -27,9 +27,7 @@ import (
 func (w *World) react(write Write) {
 	switch write.Resource {
 	case setsResource, servicesResource:
-		if !w.asleep {
-			w.Pods()
-		}
+		w.Pods()
 	case slicesResource, rolloutsResource:
 	default:
 		if w.Acks && write.After != nil {
@@ -45,15 +43,16 @@ const All = -1
 // there are, if there are fewer.
 func (w *World) Ready(set string, pods int32) {
 	w.ready[set] = pods
-	if !w.asleep {
-		w.Pods()
-	}
+	w.Pods()
 }
 
 // Pods brings the status of every ReplicaSet and the endpoints of every
 // Service up to date.
 func (w *World) Pods() {
 	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+		if w.asleep[setsResource.Resource] {
+			break
+		}
 		rs := w.set(key)
 		ready := w.readyOf(rs)
 		status := appsv1.ReplicaSetStatus{
@@ -65,6 +64,9 @@ func (w *World) Pods() {
 		})
 	}
 	for _, key := range sortedKeys(w.API.objects[servicesResource]) {
+		if w.asleep[slicesResource.Resource] {
+			break
+		}
 		w.endpoints(key)
 	}
 }

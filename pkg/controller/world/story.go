@@ -70,7 +70,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	// What follows is the simulation's: with manual, nothing happens by itself.
 	"manual": func(w *World, _ map[string]string, _ string) error { w.Manual = true; return nil },
 	"auto": func(w *World, _ map[string]string, _ string) error {
-		w.Manual, w.asleep, w.fail, w.crash = false, false, "", 0
+		w.Manual, w.asleep, w.fail, w.crash = false, map[string]bool{}, "", 0
 		w.Pods()
 		w.Deliver()
 		return nil
@@ -78,9 +78,12 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"sync":    func(w *World, args map[string]string, _ string) error { w.Sync(args["loop"]); return nil },
 	"hold":    func(w *World, args map[string]string, _ string) error { w.Hold(args["resource"]); return nil },
 	"deliver": func(w *World, _ map[string]string, _ string) error { w.Deliver(); return nil },
-	"sleep":   func(w *World, _ map[string]string, _ string) error { w.asleep = true; return nil },
-	"awake":   func(w *World, _ map[string]string, _ string) error { w.asleep = false; w.Pods(); return nil },
-	"fail":    func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
+	"sleep": func(w *World, args map[string]string, _ string) error {
+		w.asleep[args["controller"]] = true
+		return nil
+	},
+	"awake": func(w *World, _ map[string]string, _ string) error { clear(w.asleep); w.Pods(); return nil },
+	"fail":  func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
 	"crash": func(w *World, args map[string]string, _ string) error {
 		n, err := strconv.Atoi(args["after"])
 		w.CrashAfter(n)

@@ -47,8 +47,9 @@ type World struct {
 	Controller *controller.Controller
 	// held are the resources whose watch events wait until Deliver.
 	held map[string]bool
-	// asleep: the controllers of ReplicaSets and EndpointSlices do nothing.
-	asleep bool
+	// asleep are the resources whose controller does nothing: ReplicaSets and
+	// EndpointSlices.
+	asleep map[string]bool
 	// Acks: the data plane acknowledges every generation at once.
 	Acks    bool
 	caches  map[schema.GroupVersionResource]cache.Indexer
@@ -89,7 +90,7 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		Acks: true, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
+		Acks: true, asleep: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
