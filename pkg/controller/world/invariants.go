@@ -88,6 +88,13 @@ func (s state) rollout() *v1alpha1.Rollout {
 	return ro.(*v1alpha1.Rollout)
 }
 
+// with is the state with another Rollout.
+func (s state) with(ro *unstructured.Unstructured) state {
+	return state{at: s.at, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{
+		rolloutsResource: {Key: ro},
+	}}
+}
+
 func (s state) truth() (truth, bool) {
 	ro := s.rollout()
 	if ro == nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
@@ -211,6 +218,7 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 	case setsResource:
 		w.checkShrink(t, write, breach)
 	case rolloutsResource:
+		w.checkStep(t, write, breach)
 	default:
 		w.checkWeights(t, write, breach)
 	}
@@ -275,6 +283,23 @@ func (t truth) explicitScale() bool {
 		}
 	}
 	return false
+}
+
+// checkStep is invariant 13: a setWeight step is done when the route carries
+// its weight, and not before.
+func (w *World) checkStep(t truth, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil || t.desired == 0 {
+		return
+	}
+	before, after := state{}.with(write.Before).rollout().Status, state{}.with(write.After).rollout().Status
+	if before.CurrentStepIndex == nil || after.CurrentStepIndex == nil || after.StableRS == after.CurrentPodHash ||
+		after.PromoteFull || before.CurrentPodHash != after.CurrentPodHash || *after.CurrentStepIndex != *before.CurrentStepIndex+1 {
+		return
+	}
+	steps := t.ro.Spec.Strategy.Canary.Steps
+	if i := int(*before.CurrentStepIndex); i < len(steps) && steps[i].SetWeight != nil && t.weight[t.canary] != *steps[i].SetWeight {
+		breach("INV-13: setWeight %d done with weight %d", *steps[i].SetWeight, t.weight[t.canary])
+	}
 }
 
 // checkWeights is invariants 2 and 5.
