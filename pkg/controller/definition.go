@@ -6,6 +6,7 @@ package controller
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -13,7 +14,9 @@ import (
 
 // own are fields of the status that only our definition of a Rollout has. A
 // server that drops them would make every sync find its last write undone.
-var own = [][]string{{"blockedOn"}, {"managed"}, {"canary", "pausedStep"}}
+var own = [][]string{
+	{"blockedOn"}, {"managed"}, {"canary", "pausedStep"}, {"canary", "weights", "since"}, {"canary", "weights", "pods"},
+}
 
 // CheckDefinition refuses to work with a definition of Rollouts that is not ours.
 func CheckDefinition(ctx context.Context, clients Clients) error {
@@ -33,7 +36,7 @@ func CheckDefinition(ctx context.Context, clients Clients) error {
 		}
 		for _, path := range own {
 			if !declares(version, path) {
-				return fmt.Errorf("the installed CustomResourceDefinition %s is another controller's: it has no status.%s; apply manifests/crds", name, path[len(path)-1])
+				return fmt.Errorf("the installed CustomResourceDefinition %s is another controller's: it has no status.%s; apply manifests/crds", name, strings.Join(path, "."))
 			}
 		}
 		return nil
