@@ -7,6 +7,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"maps"
 	"path"
@@ -184,8 +185,8 @@ func (s *suite) verdict() error {
 	if len(judge.Breaches) > 0 {
 		return fmt.Errorf("%d of %d writes broke an invariant:\n%s", len(judge.Breaches), judge.Judged, strings.Join(judge.Breaches, "\n"))
 	}
-	if judge.Judged == 0 {
-		return errors.New("no write was judged")
+	if some := flag.Lookup("test.run").Value.String(); judge.Judged == 0 && some == "" {
+		return errors.New("no write was judged") // a few tests alone may cause none
 	}
 	return s.audit.verdict()
 }
