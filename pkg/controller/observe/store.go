@@ -75,7 +75,7 @@ func (s Store) changed(ctx context.Context, routes *Routes, seen *unstructured.U
 	if seen == nil {
 		return false
 	}
-	now, err := s.Client.Resource(routes.Resource).Namespace(seen.GetNamespace()).Get(ctx, seen.GetName(), metav1.GetOptions{})
+	now, err := s.read(ctx, routes, cache.MetaObjectToName(seen))
 	if err != nil || now.GetResourceVersion() == seen.GetResourceVersion() {
 		return false
 	}
@@ -90,12 +90,16 @@ func (s Store) Heal(ctx context.Context, objects []mesh.Object) error {
 		if routes == nil {
 			continue
 		}
-		err := routes.Fresh.Heal(ctx, cache.NewObjectName(o.Namespace, o.Name), func(ctx context.Context) (*unstructured.Unstructured, error) {
-			return s.Client.Resource(routes.Resource).Namespace(o.Namespace).Get(ctx, o.Name, metav1.GetOptions{})
-		})
+		key := cache.NewObjectName(o.Namespace, o.Name)
+		err := routes.Fresh.Heal(ctx, key, func(ctx context.Context) (*unstructured.Unstructured, error) { return s.read(ctx, routes, key) })
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// read an object from the API server, past any cache.
+func (s Store) read(ctx context.Context, routes *Routes, key cache.ObjectName) (*unstructured.Unstructured, error) {
+	return s.Client.Resource(routes.Resource).Namespace(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 }

@@ -56,14 +56,11 @@ func allow(v *view, t target) orders {
 	if v.routed && v.stableDead() && !v.atStable() {
 		o.block(GateStable, "ReplicaSet "+v.stable.Name, 0, max(1, v.desired-v.budget.Unavailable))
 	}
-	before := o.blocked
-	o.blocked = nil
-	v.allowSlots(t, &o)
-	flips := o.blocked
-	o.blocked = before
+	flips := orders{slots: o.slots}
+	v.allowSlots(t, &flips)
 	v.allowRoute(t, &o)
-	nameSelector(o.blocked, flips)
-	o.blocked = append(o.blocked, flips...)
+	nameSelector(o.blocked, flips.blocked)
+	o.blocked = append(o.blocked, flips.blocked...)
 	v.allowSizes(t, &o)
 	return o
 }
