@@ -19,6 +19,8 @@ import (
 func ForKind(kind schema.GroupVersionKind) interface{} {
 	switch kind {
 	// Group=argoproj.io, Version=v1alpha1
+	case v1alpha1.SchemeGroupVersion.WithKind("AbortRamp"):
+		return &rolloutsv1alpha1.AbortRampApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ALBStatus"):
 		return &rolloutsv1alpha1.ALBStatusApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("ALBTrafficRouting"):
@@ -93,6 +95,8 @@ func ForKind(kind schema.GroupVersionKind) interface{} {
 		return &rolloutsv1alpha1.ClusterAnalysisTemplateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DatadogMetric"):
 		return &rolloutsv1alpha1.DatadogMetricApplyConfiguration{}
+	case v1alpha1.SchemeGroupVersion.WithKind("DrainGate"):
+		return &rolloutsv1alpha1.DrainGateApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("DryRun"):
 		return &rolloutsv1alpha1.DryRunApplyConfiguration{}
 	case v1alpha1.SchemeGroupVersion.WithKind("Experiment"):

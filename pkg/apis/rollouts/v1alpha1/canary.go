@@ -67,6 +67,42 @@ type CanaryStrategy struct {
 	// ReplicaProgressThreshold says how many pods are enough for a step.
 	// +optional
 	ReplicaProgressThreshold *ReplicaProgressThreshold `json:"replicaProgressThreshold,omitempty"`
+	// BoundedScaleUp: with traffic routing the new version too gets at most
+	// maxSurge pods more at a time than it has available, so that a large step
+	// does not start all its pods at once. Off by default. Sluice only.
+	// +optional
+	BoundedScaleUp bool `json:"boundedScaleUp,omitempty"`
+	// Prewarm starts the pods that the next setWeight or setCanaryScale step
+	// asks for while the current step lasts. Off by default. Sluice only.
+	// +optional
+	Prewarm bool `json:"prewarm,omitempty"`
+	// AbortRamp takes the weight of an aborted version back in parts. By
+	// default all of it goes at once. Sluice only.
+	// +optional
+	AbortRamp *AbortRamp `json:"abortRamp,omitempty"`
+	// DrainGate keeps the pods of an old version until somebody says that
+	// they are drained. Off by default. Sluice only.
+	// +optional
+	DrainGate *DrainGate `json:"drainGate,omitempty"`
+}
+
+// AbortRamp takes weight back in parts. Weight that stable lacks the pods for
+// waits for them as ever, and weight that the canary has no pods for goes at
+// once.
+type AbortRamp struct {
+	// Decrement of the weight at a time, at least 1.
+	Decrement int32 `json:"decrement"`
+	// IntervalSeconds between two decrements, at least 1.
+	IntervalSeconds int32 `json:"intervalSeconds"`
+}
+
+// DrainGate holds the scale-down of an old version: beyond its delay it keeps
+// as many pods as the annotation rollout.argoproj.io/keep-pods of its
+// ReplicaSet says, and all of them while there is none.
+type DrainGate struct {
+	// TimeoutSeconds after which the pods go all the same, counted from the
+	// end of the delay.
+	TimeoutSeconds int32 `json:"timeoutSeconds"`
 }
 
 // PingPongSpec names two Services that swap roles.

@@ -23,6 +23,9 @@ const (
 	EphemeralMetadataAnnotation = "rollout.argoproj.io/ephemeral-metadata"
 	// ScaleDownDeadlineAnnotation is when a ReplicaSet goes to 0, RFC 3339.
 	ScaleDownDeadlineAnnotation = "scale-down-deadline"
+	// KeepPodsAnnotation is set by others on an old ReplicaSet: the pods that
+	// a drain gate still has to keep.
+	KeepPodsAnnotation = "rollout.argoproj.io/keep-pods"
 	// ManagedByAnnotation names the Rollout that a Service belongs to.
 	ManagedByAnnotation = "argo-rollouts.argoproj.io/managed-by-rollouts"
 	// InstanceIDLabel says which of several controllers an object is for.

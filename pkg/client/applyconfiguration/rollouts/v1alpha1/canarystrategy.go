@@ -52,6 +52,19 @@ type CanaryStrategyApplyConfiguration struct {
 	MinPodsPerReplicaSet *int32 `json:"minPodsPerReplicaSet,omitempty"`
 	// ReplicaProgressThreshold says how many pods are enough for a step.
 	ReplicaProgressThreshold *ReplicaProgressThresholdApplyConfiguration `json:"replicaProgressThreshold,omitempty"`
+	// BoundedScaleUp: with traffic routing the new version too gets at most
+	// maxSurge pods more at a time than it has available, so that a large step
+	// does not start all its pods at once. Off by default. Sluice only.
+	BoundedScaleUp *bool `json:"boundedScaleUp,omitempty"`
+	// Prewarm starts the pods that the next setWeight or setCanaryScale step
+	// asks for while the current step lasts. Off by default. Sluice only.
+	Prewarm *bool `json:"prewarm,omitempty"`
+	// AbortRamp takes the weight of an aborted version back in parts. By
+	// default all of it goes at once. Sluice only.
+	AbortRamp *AbortRampApplyConfiguration `json:"abortRamp,omitempty"`
+	// DrainGate keeps the pods of an old version until somebody says that
+	// they are drained. Off by default. Sluice only.
+	DrainGate *DrainGateApplyConfiguration `json:"drainGate,omitempty"`
 }
 
 // CanaryStrategyApplyConfiguration constructs a declarative configuration of the CanaryStrategy type for use with
@@ -198,5 +211,37 @@ func (b *CanaryStrategyApplyConfiguration) WithMinPodsPerReplicaSet(value int32)
 // If called multiple times, the ReplicaProgressThreshold field is set to the value of the last call.
 func (b *CanaryStrategyApplyConfiguration) WithReplicaProgressThreshold(value *ReplicaProgressThresholdApplyConfiguration) *CanaryStrategyApplyConfiguration {
 	b.ReplicaProgressThreshold = value
+	return b
+}
+
+// WithBoundedScaleUp sets the BoundedScaleUp field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the BoundedScaleUp field is set to the value of the last call.
+func (b *CanaryStrategyApplyConfiguration) WithBoundedScaleUp(value bool) *CanaryStrategyApplyConfiguration {
+	b.BoundedScaleUp = &value
+	return b
+}
+
+// WithPrewarm sets the Prewarm field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Prewarm field is set to the value of the last call.
+func (b *CanaryStrategyApplyConfiguration) WithPrewarm(value bool) *CanaryStrategyApplyConfiguration {
+	b.Prewarm = &value
+	return b
+}
+
+// WithAbortRamp sets the AbortRamp field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the AbortRamp field is set to the value of the last call.
+func (b *CanaryStrategyApplyConfiguration) WithAbortRamp(value *AbortRampApplyConfiguration) *CanaryStrategyApplyConfiguration {
+	b.AbortRamp = value
+	return b
+}
+
+// WithDrainGate sets the DrainGate field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the DrainGate field is set to the value of the last call.
+func (b *CanaryStrategyApplyConfiguration) WithDrainGate(value *DrainGateApplyConfiguration) *CanaryStrategyApplyConfiguration {
+	b.DrainGate = value
 	return b
 }
