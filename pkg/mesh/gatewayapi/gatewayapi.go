@@ -30,7 +30,7 @@ func Kind() mesh.Kind {
 	features := mesh.Features{
 		HeaderMatch: []string{"exact", "prefix", "regex"},
 		Mirror:      true, MirrorPercent: true,
-		Total: true,
+		PingPong: true, Total: true,
 	}
 	return mesh.Kind{
 		Name:      Name,

@@ -90,7 +90,7 @@ func plane(weights func(*unstructured.Unstructured, string, string, meshtest.Wei
 	return meshtest.Plane{
 		Kind:  istio.Kind(),
 		Split: split,
-		Alone: func(int32) int64 { return 100 },
+		Alone: func(total int32) int64 { return int64(total) },
 		Weigh: weights,
 		Names: routeNames,
 		Drop:  drop,

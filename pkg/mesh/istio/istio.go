@@ -31,6 +31,7 @@ func Kind() mesh.Kind {
 	features := mesh.Features{
 		HeaderMatch: []string{"exact", "prefix", "regex"},
 		Mirror:      true, MirrorPercent: true,
+		PingPong: true, Total: true,
 	}
 	return mesh.Kind{
 		Name:      Name,

@@ -47,7 +47,7 @@ func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
 	for _, r := range own {
 		p, problem := pairOf(r, route)
 		if told && problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
-			p.set(p.total(), 0)
+			p.set(p.total(route), 0)
 		}
 	}
 	if len(managed) == 0 {
@@ -72,7 +72,7 @@ func headerRoute(m mesh.Managed, source pair) map[string]any {
 	return map[string]any{
 		"name":  m.Name,
 		"match": match,
-		"route": []any{map[string]any{"destination": target(source), "weight": int64(whole)}},
+		"route": []any{map[string]any{"destination": target(source), "weight": int64(100)}},
 	}
 }
 

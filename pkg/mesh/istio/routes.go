@@ -15,9 +15,6 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
-// whole is what the weights of one http route sum to.
-const whole = 100
-
 // pair is the two destinations of one http route that are ours to weight.
 type pair struct {
 	route          map[string]any
@@ -179,23 +176,20 @@ func weightOf(d map[string]any) int64 {
 	return n
 }
 
-// total of the pair's weights from now on: 100 where the pair is alone in its
-// route, else what the user gave it.
-func (p pair) total() int64 {
+// total of the pair's weights from now on: W where the pair is alone in its
+// route, as Istio takes weights for proportions; else what the user gave it.
+func (p pair) total(route mesh.Route) int64 {
 	if p.alone {
-		return whole
+		return int64(route.Total)
 	}
 	return p.sum
 }
 
 // weigh sets both weights; problem says why they cannot be.
 func (p pair) weigh(route mesh.Route) (problem string) {
-	total := p.total()
+	total := p.total(route)
 	canary, ok := kit.Share(route.Weight, route.Total, total)
-	switch {
-	case !ok && p.alone:
-		return fmt.Sprintf("a weight of %d of %d is too small for Istio, which knows whole percents; use more", route.Weight, route.Total)
-	case !ok:
+	if !ok {
 		return fmt.Sprintf("the weights of %q and %q sum to %d beside other destinations, too little for %d of %d; give them more",
 			route.Stable, route.Canary, total, route.Weight, route.Total)
 	}

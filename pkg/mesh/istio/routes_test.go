@@ -78,10 +78,6 @@ func TestRefused(t *testing.T) {
 			"  - {route: [{destination: {host: web-stable}}]}\n", "virtualService: {name: web}", 20, 100, nil,
 			"spec.http[0].route", `needs both hosts "web-stable" and "web-canary"`,
 		},
-		"less than a percent": {
-			"  - {name: a, " + pair + "}\n", "virtualService: {name: web}", 5, 1000, nil,
-			"spec.http[a].route", "a weight of 5 of 1000 is too small for Istio, which knows whole percents; use more",
-		},
 		"a sum too small beside others": {
 			"  - {route: [{destination: {host: web-stable}, weight: 2}, {destination: {host: web-canary}, weight: 0}, {destination: {host: x}, weight: 98}]}\n",
 			"virtualService: {name: web}", 20, 100, nil,

@@ -138,6 +138,7 @@ func Run(t *testing.T, f Fixture) {
 		{"the objects are as a user writes them", checkBefore},
 		{"weights arrive", checkWeights},
 		{"a weight of another total arrives or is refused", checkTotals},
+		{"the two Services swap roles", checkSwap},
 		{"what is not ours survives", checkForeign},
 		{"remove gives back", checkRemove},
 		{"header routes", checkHeaders},

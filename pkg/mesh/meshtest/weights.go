@@ -160,6 +160,34 @@ func (b *bench) appliedOrRefused(t *testing.T, r mesh.Route) {
 	b.unwritten(t, func() { _ = b.router.Apply(t.Context(), r) })
 }
 
+// checkSwap: a promotion by ping-pong moves no traffic, and the next release
+// goes the other way.
+func checkSwap(t *testing.T, b *bench) {
+	if !b.Kind.Features.PingPong {
+		t.Skip("not declared")
+	}
+	before := b.route(100)
+	b.apply(t, before)
+	after := b.route(0)
+	after.Stable, after.Canary = before.Canary, before.Stable
+	var was []map[string]int64
+	for _, w := range b.Weighted {
+		was = append(was, b.split(w.Request).Shares)
+	}
+	b.apply(t, after)
+	for i, w := range b.Weighted {
+		if diff := cmp.Diff(was[i], b.split(w.Request).Shares); diff != "" {
+			t.Errorf("the swap moved %+v (-before +after):\n%s", w.Request, diff)
+		}
+	}
+	b.settled(t, after)
+	after.Weight = 20
+	b.apply(t, after)
+	b.carried(t, after)
+	b.seenToCarry(t, after)
+	b.settled(t, after)
+}
+
 // checkForeign: all that is not ours is as it was at any time.
 func checkForeign(t *testing.T, b *bench) {
 	asked := map[string]Answer{}
