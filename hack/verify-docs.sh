@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Says where the documentation is behind the code: the table of flags, links,
-# functions and stories that are named, gates, events and metrics.
+# functions and stories that are named, gates, events and metrics; and the state
+# machine, which the stories draw.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
@@ -12,6 +13,7 @@ touch "${problems}"
 
 hack/update-docs.sh "${fresh}"
 diff -u docs/operations.md "${fresh}/operations.md" >>"${problems}" || complain "run hack/update-docs.sh"
+told="$(go test ./pkg/controller -run '^TestStories$')" || complain "${told}"
 
 # Links to files of the repository.
 pages=(docs/*.md docs/routers/*.md CONTRIBUTING.md)

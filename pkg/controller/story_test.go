@@ -4,6 +4,7 @@
 package controller_test
 
 import (
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -18,10 +19,15 @@ import (
 // A story begins with one of two verbs: shop deploys the Services, the route
 // and a Rollout with the steps given, and makes v1 healthy; first leaves out
 // the last part. mesh=istio, service or none tells it on another data plane.
+//
+// What all of them together have seen is the diagram of docs/state-machine.md.
 func TestStories(t *testing.T) {
 	t.Parallel()
+	var passages []world.Passage
+	told := 0
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
 		w := world.New()
+		defer func() { passages, told = append(passages, w.Passages...), told+1 }()
 		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
 			args := map[string]string{}
 			for _, a := range d.CmdArgs {
@@ -30,4 +36,7 @@ func TestStories(t *testing.T) {
 			return w.Do(d.Cmd, args, d.Input)
 		})
 	})
+	if files, err := filepath.Glob("testdata/stories/*.txt"); err != nil || told == len(files) {
+		checkStateMachine(t, passages)
+	}
 }

@@ -18,7 +18,8 @@ type rule struct {
 }
 
 // rules is the state machine. The first rule whose when holds decides; the
-// last one always does.
+// last one always does. docs/state-machine.md is made of this list and of what
+// is said of each function in it.
 var rules = []rule{
 	{"FirstDeploy", (*view).firstDeploy, wantFirstDeploy},
 	{"NewRevision", (*view).newRevision, wantNewRevision},
@@ -30,7 +31,7 @@ var rules = []rule{
 	{"Paused", (*view).paused, wantPaused},
 	{"PromoteFull", (*view).promoteFull, wantPromote},
 	{"Step", (*view).inSteps, wantStep},
-	{"Promote", func(*view) bool { return true }, wantPromote},
+	{"Promote", (*view).past, wantPromote},
 }
 
 func want(v *view) target {
@@ -73,14 +74,20 @@ type aim struct {
 	delay *time.Duration
 }
 
+// firstDeploy: no revision is stable yet, or its ReplicaSet is gone.
 func (v *view) firstDeploy() bool { return v.stable == nil }
 
+// newRevision: template or steps are not those that status was written for,
+// and spec and references are in order.
 func (v *view) newRevision() bool {
 	return v.mayAdvance() && (v.outdated() || v.current == nil)
 }
 
+// aborted: status.abort is set, and n is not s.
 func (v *view) aborted() bool { return v.status.Abort && !v.atStable() }
 
+// returning: n is s, but C still carries something, a managed route exists, or
+// S or C does not select s.
 func (v *view) returning() bool {
 	if !v.atStable() {
 		return false
@@ -93,8 +100,8 @@ func (v *view) returning() bool {
 	return v.routed && (!v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0)
 }
 
-// superseded: what goes through C does not go to the current revision, but to
-// one that it has replaced mid-way, be that the stable one.
+// superseded: what goes through C does not go to n, but to a revision that n
+// has replaced mid-way, be that s.
 func (v *view) superseded() bool {
 	hash := v.Slots[mesh.Canary].Hash
 	if !v.routed || v.current == nil || hash == "" || hash == v.current.Hash {
@@ -103,13 +110,20 @@ func (v *view) superseded() bool {
 	return !v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0
 }
 
+// held: template or steps differ, and spec or references are not in order.
 func (v *view) held() bool { return v.current == nil || (!v.mayAdvance() && v.outdated()) }
 
+// paused: spec.paused is set.
 func (v *view) paused() bool { return v.Rollout.Spec.Paused }
 
+// promoteFull: status.promoteFull is set.
 func (v *view) promoteFull() bool { return v.status.PromoteFull }
 
+// inSteps: a step is left.
 func (v *view) inSteps() bool { return v.index < len(v.steps) }
+
+// past: no step is left.
+func (v *view) past() bool { return true }
 
 func (v *view) isCurrent(r *Revision) bool { return v.current != nil && v.current.Hash == r.Hash }
 
@@ -129,6 +143,8 @@ func wantNewRevision(v *view) target {
 	return target{hold: true, silent: true, aims: map[string]aim{v.stable.Hash: {size: v.desired}}}
 }
 
+// wantAborted takes the traffic back to S as far as s carries it, then C to s,
+// and n down after abortScaleDownDelaySeconds.
 func wantAborted(v *view) target {
 	t := target{falling: true, canary: v.stable.Hash, aims: v.aims(0)}
 	if n := v.current; n != nil {
@@ -153,6 +169,8 @@ func wantReturning(v *view) target {
 	return t
 }
 
+// wantAtRest keeps everything with s, and takes all others down after
+// scaleDownDelaySeconds.
 func wantAtRest(v *view) target {
 	return target{falling: true, canary: v.stable.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 }
@@ -168,6 +186,7 @@ func wantSuperseded(v *view) target {
 	return t
 }
 
+// wantHeld leaves everything as it is, but lets s follow D.
 func wantHeld(v *view) target {
 	t := target{hold: true, aims: v.onlyStable()}
 	if v.current != nil {
@@ -188,6 +207,8 @@ func wantPaused(v *view) target {
 	return t
 }
 
+// wantStep gives n the pods, the weight and the managed routes that the steps up
+// to this one ask for.
 func wantStep(v *view) target {
 	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
 	t.weight, t.size, t.enough = v.asked(v.index)

@@ -12,18 +12,18 @@ import (
 
 // Gates, as status.blockedOn names them.
 const (
-	GateReference   = "Reference"   // the spec, or an object that it names, is not in order
-	GateObservation = "Observation" // what the data plane carries is not known
-	GateSelector    = "Selector"    // the canary Service selects another revision
-	GateCapacity    = "Capacity"    // too few available pods for the weight
-	GateEndpoints   = "Endpoints"   // too few ready endpoints behind the Service
-	GateWeight      = "Weight"      // weight or a managed route has yet to be gone
-	GateSettle      = "Settle"      // it is gone, but not for long enough
-	GateAdoption    = "Adoption"    // a Service without a hash waits for all pods
-	GateAck         = "Acknowledged"
-	GateRoute       = "Route"    // the objects do not yet say what the step asks
-	GateReplicas    = "Replicas" // the pods of a step are not there yet
-	GateContended   = "RouteContended"
+	GateReference   = "Reference"         // the spec, or an object that it names, is not in order
+	GateObservation = "Observation"       // what the data plane carries is not known
+	GateSelector    = "Selector"          // the canary Service selects another revision
+	GateCapacity    = "Capacity"          // too few available pods for the weight
+	GateEndpoints   = "Endpoints"         // too few ready endpoints behind the Service
+	GateWeight      = "Weight"            // weight or a managed route has yet to be gone
+	GateSettle      = "Settle"            // it is gone, but not for long enough
+	GateAdoption    = "Adoption"          // a Service without a hash waits for all pods
+	GateAck         = "Acknowledged"      // the data plane has not confirmed the route, or refuses it
+	GateRoute       = "Route"             // the objects do not yet say what the step asks
+	GateReplicas    = "Replicas"          // the pods of a step are not there yet
+	GateContended   = "RouteContended"    // somebody else keeps reverting the weights
 	GateStable      = "StableUnavailable" // no stable pod is available while another revision is being released
 )
 

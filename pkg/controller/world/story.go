@@ -14,6 +14,7 @@ import (
 // Do carries out one command of a story, lets the controller come to rest,
 // and shows what a user would see.
 func (w *World) Do(cmd string, args map[string]string, input string) string {
+	w.verb = cmd
 	if err := w.do(cmd, args, input); err != nil {
 		return "error: " + err.Error() + "\n"
 	}

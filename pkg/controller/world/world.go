@@ -76,6 +76,10 @@ type World struct {
 	due map[string]time.Time
 	// written counts the writes of one sync by object.
 	written map[string]int
+	// Passages from rule to rule, each once; rule is the last one seen, verb
+	// what was done since then.
+	Passages   []Passage
+	rule, verb string
 	// Breaches of invariants, as sentences.
 	Breaches []string
 }
@@ -242,6 +246,9 @@ func (w *World) Sync(loop string) {
 			w.Restart()
 		}
 	}()
+	if !w.Manual && loop == "rollout" {
+		w.pass()
+	}
 	delete(w.due, loop)
 	if next := w.Controller.Loops()[loop].Process(context.Background(), Key); next > 0 {
 		w.due[loop] = w.Clock.Now().Add(next)
