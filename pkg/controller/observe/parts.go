@@ -56,6 +56,10 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 	if n, err := strconv.ParseInt(rs.Annotations[v1alpha1.FilledForAnnotation], 10, 32); err == nil {
 		r.FilledFor = int32(n)
 	}
+	if n, err := strconv.ParseInt(rs.Annotations[v1alpha1.KeepPodsAnnotation], 10, 32); err == nil {
+		keep := int32(n)
+		r.KeepPods = &keep
+	}
 	if t, err := time.Parse(time.RFC3339, rs.Annotations[v1alpha1.ScaleDownDeadlineAnnotation]); err == nil {
 		r.Deadline = &t
 	}
@@ -78,10 +82,15 @@ func roleServices(ro *v1alpha1.Rollout) []roleService {
 	if canary == nil {
 		return nil
 	}
+	stable, other := canary.RoleServices(ro.Status.Canary.StablePingPong)
+	stableField, otherField := "stableService", "canaryService"
+	if canary.PingPong != nil {
+		stableField, otherField = "pingPong", "pingPong"
+	}
 	var named []roleService
 	for _, r := range []roleService{
-		{mesh.Stable, "spec.strategy.canary.stableService", canary.StableService},
-		{mesh.Canary, "spec.strategy.canary.canaryService", canary.CanaryService},
+		{mesh.Stable, "spec.strategy.canary." + stableField, stable},
+		{mesh.Canary, "spec.strategy.canary." + otherField, other},
 	} {
 		if r.name != "" {
 			named = append(named, r)

@@ -23,6 +23,7 @@ type position struct {
 	abortReason     string
 	promoteFull     bool
 	stable          string
+	pingPong        string
 	// reset: a new revision starts. promoted: n becomes stable.
 	reset, promoted bool
 	events          []Event
@@ -43,6 +44,7 @@ func (v *view) advance(t target, o *orders) position {
 		abort:           v.status.Abort,
 		promoteFull:     v.status.PromoteFull,
 		stable:          v.status.StableRS,
+		pingPong:        v.status.Canary.StablePingPong,
 	}
 	if p.stable == "" && v.stable != nil {
 		p.stable = v.stable.Hash
@@ -78,6 +80,10 @@ func (v *view) firstStable(p *position) {
 	if !v.mayAdvance() {
 		return
 	}
+	if v.rolesLost() {
+		p.pingPong = v1alpha1.Pong
+		return
+	}
 	if v.outdated() {
 		v.reset(p)
 	}
@@ -85,9 +91,19 @@ func (v *view) firstStable(p *position) {
 		return
 	}
 	p.unpause()
-	p.index, p.stable, p.promoted = len(v.steps), n.Hash, true
+	p.index = len(v.steps)
+	v.makeStable(p, n)
 	p.abort, p.promoteFull = false, false
 	v.tellCompleted(p, n, "Initial deploy")
+}
+
+// makeStable makes n the stable revision, and lets Services that swap roles do
+// so.
+func (v *view) makeStable(p *position, n *Revision) {
+	p.stable, p.promoted = n.Hash, true
+	if v.status.StableRS != n.Hash && v.swaps() {
+		p.pingPong = v1alpha1.Swapped(p.pingPong)
+	}
 }
 
 func (v *view) tellCompleted(p *position, n *Revision, why string) {
@@ -103,12 +119,36 @@ func (v *view) reset(p *position) {
 	p.unpause()
 	p.reset, p.index, p.promoteFull = true, 0, false
 	p.abort = v.status.Abort && v.status.AbortedAt == nil
-	if v.stable != nil && v.Template == v.stable.Hash {
-		p.index = len(v.steps)
-		if len(v.steps) > 0 {
-			p.tell(v1alpha1.EventSkipSteps, "Rollback to stable")
+	switch {
+	case v.stable != nil && v.Template == v.stable.Hash:
+		v.skipSteps(p, "Rollback to stable")
+	case v.withinWindow(v.revision(v.Template)):
+		v.skipSteps(p, "Rollback within window")
+		p.promoteFull = true
+	}
+}
+
+func (v *view) skipSteps(p *position, why string) {
+	p.index = len(v.steps)
+	if len(v.steps) > 0 {
+		p.tell(v1alpha1.EventSkipSteps, "%s", why)
+	}
+}
+
+// withinWindow reports whether n is an older revision that may come back at
+// once: fewer than rollbackWindow.revisions are between it and the stable one.
+func (v *view) withinWindow(n *Revision) bool {
+	window := v.Rollout.Spec.RollbackWindow
+	if window == nil || n == nil || v.stable == nil || !n.Created.Before(v.stable.Created) {
+		return false
+	}
+	between := int32(0)
+	for i := range v.Revisions {
+		if c := v.Revisions[i].Created; n.Created.Before(c) && c.Before(v.stable.Created) {
+			between++
 		}
 	}
+	return between < window.Revisions
 }
 
 // promote makes n stable once it is seen to carry everything.
@@ -118,16 +158,20 @@ func (v *view) promote(t target, o *orders, p *position) {
 		return
 	}
 	if !v.routed {
-		if have := available(n); have < v.desired {
-			o.block(GateReplicas, "ReplicaSet "+n.Name, have, v.desired)
+		if have := available(n); have < v.canary.Enough(v.desired) {
+			o.block(GateReplicas, "ReplicaSet "+n.Name, have, v.canary.Enough(v.desired))
 			return
 		}
 	} else if !v.routeDone(o) || available(n) < t.enough {
 		return
 	}
-	p.stable, p.promoted, p.promoteFull, p.abort = n.Hash, true, false, false
+	v.makeStable(p, n)
+	p.promoteFull, p.abort = false, false
 	why := fmt.Sprintf("Completed all %d canary steps", len(v.steps))
-	if v.promoteFull() {
+	switch {
+	case v.withinWindow(n):
+		why = "Rollback within window"
+	case v.promoteFull():
 		why = "Full promotion requested"
 	}
 	v.tellCompleted(p, n, why)
@@ -205,9 +249,12 @@ func (v *view) done(t target, o *orders, p *position) bool {
 // pending shrink does not hold the step, except where pods are the weight.
 func (v *view) sized(t target, o *orders) bool {
 	n := v.current
-	if have := available(n); have < t.size {
-		o.block(GateReplicas, "ReplicaSet "+n.Name, have, t.size)
+	if have, enough := available(n), v.canary.Enough(t.size); have < enough {
+		o.block(GateReplicas, "ReplicaSet "+n.Name, have, enough)
 		return false
+	}
+	if v.routed && v.canary.DynamicStableScale {
+		return true // stable has what its weight needs
 	}
 	if v.routed {
 		if v.stable.Spec < v.desired {

@@ -80,6 +80,10 @@ func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
 	st.StableRS = pos.stable
 	st.PauseConditions, st.ControllerPause, st.Canary.PausedStep = pos.pauses, pos.controllerPause, pos.pausedStep
 	st.PromoteFull = pos.promoteFull
+	st.Canary.StablePingPong = ""
+	if v.swaps() {
+		st.Canary.StablePingPong = pos.pingPong
+	}
 	st.Abort = pos.abort
 	switch {
 	case !pos.abort:
@@ -187,10 +191,11 @@ func ManagedService(namespace, name string) v1alpha1.ManagedObject {
 // needs once the spec no longer names it.
 func ManagedRoute(ro *v1alpha1.Rollout, router string, o mesh.Object) v1alpha1.ManagedObject {
 	canary := canaryOf(ro)
+	stable, other := canary.RoleServices(ro.Status.Canary.StablePingPong)
 	return v1alpha1.ManagedObject{
 		Router: router, Group: o.Resource.Group, Kind: o.Kind, Resource: o.Resource.Resource,
 		Namespace: o.Namespace, Name: o.Name, Rules: o.Rules,
-		StableService: canary.StableService, CanaryService: canary.CanaryService, ManagedRoutes: reserved(canary),
+		StableService: stable, CanaryService: other, ManagedRoutes: reserved(canary),
 	}
 }
 
@@ -269,12 +274,15 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 		}
 		if deadline != nil {
 			due = append(due, deadline.Sub(v.Now))
+			if gate := v.canary.DrainGate; gate != nil {
+				due = append(due, deadline.Add(time.Duration(gate.TimeoutSeconds)*time.Second).Sub(v.Now))
+			}
 		}
 	}
 	if b := st.BlockedOn; b != nil {
 		due = append(due, b.Since.Add(TellBlockedAfter).Sub(v.Now))
 	}
-	due = append(due, v.progressDue(st), v.restartDue())
+	due = append(due, v.progressDue(st), v.restartDue(), v.rampDue())
 	due = slices.DeleteFunc(due, func(d time.Duration) bool { return d <= 0 })
 	if len(due) == 0 {
 		return 0

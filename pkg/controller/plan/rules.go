@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
 // rule is one state of a rollout: when it is in it, and what it then wants.
@@ -61,6 +62,8 @@ type target struct {
 	canary string
 	// silent: the route objects are left alone for this pass.
 	silent bool
+	// waiting: what the rule itself waits for, nil for nothing.
+	waiting *Blocked
 	// steps: a step, or the promotion, may be done. wanting: how many pods n
 	// should have for that.
 	steps bool
@@ -92,8 +95,8 @@ func (v *view) returning() bool {
 	if !v.atStable() {
 		return false
 	}
-	for _, slot := range v.Slots {
-		if slot.Hash != v.stable.Hash {
+	for role, slot := range v.Slots {
+		if slot.Hash != v.stable.Hash && (role == mesh.Stable || !v.swaps()) {
 			return true
 		}
 	}
@@ -130,7 +133,7 @@ func (v *view) isCurrent(r *Revision) bool { return v.current != nil && v.curren
 // wantFirstDeploy brings up the only version there is; traffic stays where it
 // is.
 func wantFirstDeploy(v *view) target {
-	t := target{falling: true, aims: map[string]aim{}}
+	t := target{falling: true, silent: v.rolesLost(), aims: map[string]aim{}}
 	if n := v.revision(v.Template); n != nil {
 		t.aims[n.Hash] = aim{size: v.desired}
 	}
@@ -140,13 +143,14 @@ func wantFirstDeploy(v *view) target {
 // wantNewRevision only makes the new revision known: its pods, and all that
 // follows, come with the next rule.
 func wantNewRevision(v *view) target {
-	return target{hold: true, silent: true, aims: map[string]aim{v.stable.Hash: {size: v.desired}}}
+	return target{hold: true, silent: true, aims: v.frozen(v.seen.canary)}
 }
 
 // wantAborted takes the traffic back to S as far as s carries it, then C to s,
 // and n down after abortScaleDownDelaySeconds.
 func wantAborted(v *view) target {
-	t := target{falling: true, canary: v.stable.Hash, aims: v.aims(0)}
+	t := target{falling: true, canary: v.restOfCanary(), aims: v.aims(0)}
+	t.weight, t.waiting = v.ramp()
 	if n := v.current; n != nil {
 		t.aims[n.Hash] = aim{size: n.Spec}
 		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); down {
@@ -164,7 +168,7 @@ func wantReturning(v *view) target {
 		t.weight, t.falling, t.enough = v.total, false, v.filled()
 	}
 	if v.paused() {
-		t.aims = v.onlyStable()
+		t.aims = v.frozen(0)
 	}
 	return t
 }
@@ -180,6 +184,7 @@ func wantAtRest(v *view) target {
 func wantSuperseded(v *view) target {
 	t := wantStep(v)
 	t.weight, t.falling, t.managed, t.steps = 0, true, nil, false
+	t.aims[v.stable.Hash] = aim{size: v.desired}
 	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
 		t.aims[old] = aim{delay: new(time.Duration)}
 	}
@@ -188,7 +193,7 @@ func wantSuperseded(v *view) target {
 
 // wantHeld leaves everything as it is, but lets s follow D.
 func wantHeld(v *view) target {
-	t := target{hold: true, aims: v.onlyStable()}
+	t := target{hold: true, aims: v.frozen(v.seen.canary)}
 	if v.current != nil {
 		t.managed = managedAt(v.canary, v.index)
 	}
@@ -199,11 +204,12 @@ func wantHeld(v *view) target {
 // where the steps before this one brought it, or wherever it is on its way
 // from there to what this step asks.
 func wantPaused(v *view) target {
-	t := target{aims: v.onlyStable(), canary: v.current.Hash, managed: managedAt(v.canary, v.index)}
+	t := target{canary: v.current.Hash, managed: managedAt(v.canary, v.index)}
 	before, _, _ := v.asked(v.index - 1)
 	asked, _, enough := v.asked(v.index)
 	t.weight = min(max(v.seen.canary, min(before, asked)), max(before, asked))
 	t.enough = min(enough, v.need(t.weight))
+	t.aims = v.frozen(t.weight)
 	return t
 }
 
@@ -213,11 +219,13 @@ func wantStep(v *view) target {
 	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
 	t.weight, t.size, t.enough = v.asked(v.index)
 	t.managed = managedAt(v.canary, v.index)
-	t.aims[v.current.Hash] = aim{size: t.size}
+	t.aims[v.stable.Hash] = aim{size: v.stableSize(t.weight)}
+	t.aims[v.current.Hash] = aim{size: v.prewarmed(t.size)}
 	return t
 }
 
-// wantPromote gives the new revision all pods and then all traffic.
+// wantPromote gives the new revision all pods and then all traffic. Where
+// stable has given pods away for it, it gets the traffic pod by pod.
 func wantPromote(v *view) target {
 	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
 	t.weight, t.size = v.total, v.desired
@@ -225,74 +233,14 @@ func wantPromote(v *view) target {
 		t.weight = 0
 	}
 	t.enough = v.filled()
+	if v.promoteFull() && v.canary.DynamicStableScale && available(v.current) < t.enough {
+		t.weight = max(v.seen.canary, replicaset.Carries(available(v.current), v.desired, v.total))
+		t.enough = v.need(t.weight)
+	}
+	t.aims[v.stable.Hash] = aim{size: v.stableSize(t.weight)}
 	t.aims[v.current.Hash] = aim{size: v.desired}
 	if !v.promoteFull() {
 		t.managed = managedAt(v.canary, len(v.steps))
 	}
 	return t
-}
-
-// filled is how many pods of n carry everything: D, or fewer where n once had
-// all its pods for a smaller D, so that an autoscaler that keeps raising D
-// cannot hold the door shut.
-func (v *view) filled() int32 {
-	if f := v.current.FilledFor; f > 0 {
-		return min(f, v.desired)
-	}
-	return v.desired
-}
-
-// asked is the weight that the steps up to index ask for, the size of n for
-// them, and how many pods are enough for the weight. An explicit scale that
-// was set before the weight says what is enough; one that came after it can
-// only add pods.
-//
-// With 10 pods, [setCanaryScale 1, setWeight 50] is done with 1 pod, and
-// [setWeight 50, setCanaryScale 1] with 5.
-func (v *view) asked(index int) (weight, size, enough int32) {
-	weight = weightAt(v.steps, index, v.total)
-	_, weightStep := lastWeight(v.steps, index)
-	size = v.need(weight)
-	enough = size
-	if scale, at := explicitScale(v.steps, index); scale != nil && v.routed && index < len(v.steps) {
-		explicit := v.need(deref(scale.Weight))
-		if scale.Replicas != nil {
-			explicit = *scale.Replicas
-		}
-		if at > weightStep {
-			size = max(size, explicit)
-		} else {
-			size, enough = explicit, explicit
-		}
-	}
-	if v.desired == 0 {
-		return 0, 0, 0
-	}
-	if weight > 0 || len(managedAt(v.canary, index)) > 0 {
-		size, enough = max(1, size), max(1, enough)
-	}
-	return weight, size, enough
-}
-
-func deref(p *int32) int32 {
-	if p == nil {
-		return 0
-	}
-	return *p
-}
-
-// aims keeps stable full and retires all others, each with its own delay once
-// it carries nothing. The caller overrides the current revision.
-func (v *view) aims(delay time.Duration) map[string]aim {
-	aims := map[string]aim{}
-	for i := range v.Revisions {
-		aims[v.Revisions[i].Hash] = aim{delay: &delay}
-	}
-	aims[v.stable.Hash] = aim{size: v.desired}
-	return aims
-}
-
-// onlyStable leaves every other revision as it is.
-func (v *view) onlyStable() map[string]aim {
-	return map[string]aim{v.stable.Hash: {size: v.desired}}
 }

@@ -24,6 +24,8 @@ const (
 	GateRoute       = "Route"             // the objects do not yet say what the step asks
 	GateReplicas    = "Replicas"          // the pods of a step are not there yet
 	GateContended   = "RouteContended"    // somebody else keeps reverting the weights
+	GateRamp        = "AbortRamp"         // the weight is taken back in parts, and the next is not due
+	GateDrain       = "Drain"             // an old revision has not been said to be drained
 	GateStable      = "StableUnavailable" // no stable pod is available while another revision is being released
 )
 
@@ -61,6 +63,9 @@ func allow(v *view, t target) orders {
 	v.allowRoute(t, &o)
 	nameSelector(o.blocked, flips.blocked)
 	o.blocked = append(o.blocked, flips.blocked...)
+	if t.waiting != nil {
+		o.blocked = append(o.blocked, *t.waiting)
+	}
 	v.allowSizes(t, &o)
 	return o
 }
@@ -189,7 +194,7 @@ func (v *view) allowFall(goal, carries int32, o *orders) int32 {
 		if have < available(v.stable) || !v.stableHolds() {
 			gate = GateEndpoints
 		}
-		o.block(gate, "Service "+s.Service, have, v.desired)
+		o.block(gate, "Service "+s.Service, have, v.stableSize(goal))
 	}
 	return weight
 }

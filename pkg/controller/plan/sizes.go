@@ -6,6 +6,7 @@ package plan
 import (
 	"time"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
 
@@ -17,7 +18,8 @@ func (v *view) allowSizes(t target, o *orders) {
 		if !ok || r.Stale {
 			continue
 		}
-		set := v.settleAim(r, a)
+		set := v.settleAim(r, a, o)
+		set.Size = v.bounded(r, set.Size)
 		if set.Size < r.Spec {
 			set.Size = v.allowShrink(r, set.Size, t, o)
 			set.Shrinks = set.Size < r.Spec
@@ -34,12 +36,12 @@ func (v *view) allowSizes(t target, o *orders) {
 }
 
 // settleAim turns an aim with a delay into a size: the revision keeps its pods
-// until it has carried nothing for so long.
-func (v *view) settleAim(r *Revision, a aim) Set {
+// until it has carried nothing for so long, and longer behind a drain gate.
+func (v *view) settleAim(r *Revision, a aim, o *orders) Set {
 	switch {
 	case a.delay == nil:
 		return Set{Size: a.size}
-	case r.Spec == 0 || *a.delay == 0:
+	case r.Spec == 0 || *a.delay == 0 && v.canary.DrainGate == nil:
 		return Set{}
 	case !v.idle(r):
 		return Set{Size: r.Spec}
@@ -49,8 +51,39 @@ func (v *view) settleAim(r *Revision, a aim) Set {
 	case r.Deadline.After(v.Now):
 		return Set{Size: r.Spec, Deadline: r.Deadline}
 	default:
+		return v.drained(r, o)
+	}
+}
+
+// drained is what a drain gate leaves of r, whose delay is over.
+func (v *view) drained(r *Revision, o *orders) Set {
+	gate := v.canary.DrainGate
+	if gate == nil || !v.Now.Before(drainDue(r, gate)) {
 		return Set{}
 	}
+	keep := r.Spec
+	if r.KeepPods != nil {
+		keep = min(r.Spec, max(0, *r.KeepPods))
+	}
+	if keep == 0 {
+		return Set{}
+	}
+	o.block(GateDrain, "ReplicaSet "+r.Name, keep, 0)
+	return Set{Size: keep, Deadline: r.Deadline}
+}
+
+// drainDue is when a drain gate gives up on r, which has a deadline.
+func drainDue(r *Revision, gate *v1alpha1.DrainGate) time.Time {
+	return r.Deadline.Add(time.Duration(gate.TimeoutSeconds) * time.Second)
+}
+
+// bounded keeps n, where the user wants that, from starting more pods at a
+// time than maxSurge.
+func (v *view) bounded(r *Revision, size int32) int32 {
+	if !v.canary.BoundedScaleUp || !v.routed || !v.isCurrent(r) || v.atStable() || size <= r.Spec {
+		return size
+	}
+	return min(size, max(r.Spec, available(r)+max(1, v.budget.Surge)))
 }
 
 // idle reports whether r serves nothing: it carries no weight that needs pods,
@@ -106,7 +139,7 @@ func (v *view) lastEndpoint(r *Revision, t target) bool {
 func (v *view) filledFor(r *Revision, size int32, t target) int32 {
 	promoting := v.routed && v.isCurrent(r) && (t.rule == "Promote" || t.rule == "PromoteFull")
 	switch {
-	case promoting && size == r.Spec && size >= v.desired && available(r) >= v.desired:
+	case promoting && size == r.Spec && size >= v.desired && available(r) >= v.canary.Enough(v.desired):
 		return v.desired
 	case promoting:
 		return min(r.FilledFor, size)

@@ -90,7 +90,7 @@ func (v *view) rescues(role mesh.Role, r *Revision) bool {
 
 // stableDead reports whether no pod of the stable revision is available.
 func (v *view) stableDead() bool {
-	return v.stable != nil && v.desired > 0 && available(v.stable) == 0 && !v.stable.Lagging && !v.stable.Stale
+	return v.stable != nil && v.stable.Spec > 0 && v.desired > 0 && available(v.stable) == 0 && !v.stable.Lagging && !v.stable.Stale
 }
 
 // observed is the raw weight of a role.

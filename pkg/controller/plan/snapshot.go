@@ -74,6 +74,9 @@ type Revision struct {
 	Deadline *time.Time
 	// FilledFor is the D for which it once had all its pods, 0 if unknown.
 	FilledFor int32
+	// KeepPods is how many pods somebody wants a drain gate to keep, nil where
+	// nobody has said so.
+	KeepPods *int32
 	// Failure is the message of its ReplicaFailure condition.
 	Failure *Failure
 }

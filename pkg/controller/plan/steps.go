@@ -146,10 +146,11 @@ func Goal(ro *v1alpha1.Rollout) mesh.Route {
 // route is the route of a rollout at rest, without Objects.
 func route(ro *v1alpha1.Rollout) mesh.Route {
 	canary := canaryOf(ro)
+	stable, other := canary.RoleServices(ro.Status.Canary.StablePingPong)
 	return mesh.Route{
 		Rollout:  types.NamespacedName{Namespace: ro.Namespace, Name: ro.Name},
-		Stable:   canary.StableService,
-		Canary:   canary.CanaryService,
+		Stable:   stable,
+		Canary:   other,
 		Total:    Total(ro),
 		Reserved: reserved(canary),
 	}

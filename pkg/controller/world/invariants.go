@@ -100,8 +100,9 @@ func (s state) truth() (truth, bool) {
 	if ro == nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
 		return truth{}, false
 	}
+	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
 	t := truth{
-		ro: ro, stable: ro.Spec.Strategy.Canary.StableService, canary: ro.Spec.Strategy.Canary.CanaryService,
+		ro: ro, stable: stable, canary: canary,
 		desired: ro.Spec.Desired(), sets: map[string]*appsv1.ReplicaSet{},
 		selects: map[string]string{}, ready: map[string]int32{}, weight: map[string]int32{},
 	}

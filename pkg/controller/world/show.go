@@ -46,7 +46,8 @@ func (w *World) Show() string {
 		}
 		b.WriteString("\n")
 	}
-	w.showServices(&b, ro.Spec.Strategy.Canary.StableService, ro.Spec.Strategy.Canary.CanaryService)
+	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
+	w.showServices(&b, stable, canary)
 	if blocked := ro.Status.BlockedOn; blocked != nil {
 		fmt.Fprintf(&b, "  blocked: %s %s has %s, wants %s\n", blocked.Gate, w.named(blocked.Object), w.named(blocked.Have), w.named(blocked.Want))
 	}

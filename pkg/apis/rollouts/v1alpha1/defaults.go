@@ -99,7 +99,7 @@ func (c *CanaryStrategy) TotalWeight() int32 {
 func (s *RolloutSpec) ScaleDownDelay() time.Duration {
 	c := s.Strategy.Canary
 	switch {
-	case c == nil, c.TrafficRouting == nil && c.ScaleDownDelaySeconds == nil:
+	case c == nil, c.TrafficRouting == nil && c.ScaleDownDelaySeconds == nil, c.DynamicStableScale:
 		return 0
 	default:
 		return seconds(orDefault(c.ScaleDownDelaySeconds, DefaultScaleDownDelaySeconds))
@@ -116,11 +116,62 @@ func (s *RolloutSpec) AbortScaleDownDelay() (delay time.Duration, down bool) {
 	if d := c.AbortScaleDownDelaySeconds; d != nil {
 		return seconds(*d), *d > 0
 	}
-	if c.TrafficRouting == nil {
+	if c.TrafficRouting == nil || c.DynamicStableScale {
 		return 0, true
 	}
 	return seconds(DefaultScaleDownDelaySeconds), true
 }
+
+// Values of status.canary.stablePingPong.
+const (
+	Ping = "ping"
+	Pong = "pong"
+)
+
+// Swapped is the side that becomes stable at a promotion. The first to be so
+// is ping.
+func Swapped(stable string) string {
+	if stable == Ping {
+		return Pong
+	}
+	return Ping
+}
+
+// RoleServices names the Services that play the stable and the canary role.
+// With pingPong they are told by status.canary.stablePingPong.
+func (c *CanaryStrategy) RoleServices(stablePingPong string) (stable, canary string) {
+	switch {
+	case c.PingPong == nil:
+		return c.StableService, c.CanaryService
+	case stablePingPong == Pong:
+		return c.PingPong.PongService, c.PingPong.PingService
+	default:
+		return c.PingPong.PingService, c.PingPong.PongService
+	}
+}
+
+// Enough is how many available pods of a number make a step complete: all of
+// them, or what replicaProgressThreshold says, but never none and never more
+// than there are to be.
+//
+// Source: wire contract 2.10.
+func (c *CanaryStrategy) Enough(pods int32) int32 {
+	t := c.ReplicaProgressThreshold
+	if t == nil || t.Value < 0 || pods <= 0 {
+		return pods
+	}
+	enough := t.Value
+	if t.Type == ThresholdPercent {
+		enough = int32(min((int64(pods)*int64(t.Value)+99)/100, math.MaxInt32))
+	}
+	return min(max(1, enough), pods)
+}
+
+// Types of a replicaProgressThreshold.
+const (
+	ThresholdPercent = "Percent"
+	ThresholdPods    = "Pods"
+)
 
 // Length of the pause; timed is false where it lasts until it is resumed.
 func (p *RolloutPause) Length() (length time.Duration, timed bool) {

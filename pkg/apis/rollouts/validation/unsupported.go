@@ -19,7 +19,6 @@ type notBuilt struct {
 var specNotBuilt = []notBuilt{
 	{"workloadRef", func(s *v1alpha1.RolloutSpec) bool { return s.WorkloadRef != nil }},
 	{"analysis", func(s *v1alpha1.RolloutSpec) bool { return s.Analysis != nil }},
-	{"rollbackWindow", func(s *v1alpha1.RolloutSpec) bool { return s.RollbackWindow != nil }},
 	{"strategy.blueGreen", func(s *v1alpha1.RolloutSpec) bool { return s.Strategy.BlueGreen != nil }},
 }
 
@@ -31,11 +30,6 @@ var canaryNotBuilt = []struct {
 	{"antiAffinity", func(c *v1alpha1.CanaryStrategy) bool { return c.AntiAffinity != nil }},
 	{"canaryMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.CanaryMetadata != nil }},
 	{"stableMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.StableMetadata != nil }},
-	{"scaleDownDelayRevisionLimit", func(c *v1alpha1.CanaryStrategy) bool { return c.ScaleDownDelayRevisionLimit != nil }},
-	{"dynamicStableScale", func(c *v1alpha1.CanaryStrategy) bool { return c.DynamicStableScale }},
-	{"pingPong", func(c *v1alpha1.CanaryStrategy) bool { return c.PingPong != nil }},
-	{"minPodsPerReplicaSet", func(c *v1alpha1.CanaryStrategy) bool { return c.MinPodsPerReplicaSet != nil }},
-	{"replicaProgressThreshold", func(c *v1alpha1.CanaryStrategy) bool { return c.ReplicaProgressThreshold != nil }},
 }
 
 var stepNotBuilt = []struct {
@@ -51,7 +45,6 @@ var routingNotBuilt = []struct {
 	path string
 	set  func(*v1alpha1.RolloutTrafficRouting) bool
 }{
-	{"maxTrafficWeight", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.MaxTrafficWeight != nil }},
 	{"nginx", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Nginx != nil }},
 	{"alb", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.ALB != nil }},
 	{"smi", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.SMI != nil }},

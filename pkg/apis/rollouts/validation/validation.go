@@ -120,7 +120,7 @@ func validateServices(c *v1alpha1.CanaryStrategy, kinds map[string]mesh.Features
 	if c.CanaryService != "" && c.CanaryService == c.StableService {
 		errs = append(errs, field.Invalid(path.Child("stableService"), c.StableService, "must not be the same Service as canaryService"))
 	}
-	if len(kinds) == 0 {
+	if len(kinds) == 0 || c.PingPong != nil {
 		return errs
 	}
 	if c.StableService == "" {
