@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
 
 // What rules aim at: how many pods each side has for a weight, and how many of
@@ -149,9 +151,10 @@ func (v *view) frozen(weight int32) map[string]aim {
 }
 
 // restOfCanary is the revision that C selects while it carries nothing: the
-// stable one. Services that swap roles stay where they are.
+// stable one. Services that swap roles stay where they are, once they are
+// somewhere.
 func (v *view) restOfCanary() string {
-	if v.swaps() {
+	if v.swaps() && v.revision(v.Slots[mesh.Canary].Hash) != nil {
 		return ""
 	}
 	return v.stable.Hash

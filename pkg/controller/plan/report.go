@@ -132,11 +132,12 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
 	}
 }
 
-// tellWeight tells of an observed weight that is not the last one told.
+// tellWeight tells of an observed weight that is not the last one told. That
+// Services swap their roles moves nothing.
 func (v *view) tellWeight(st *v1alpha1.RolloutStatus) []Event {
 	old, now := v.status.Canary.Weights, st.Canary.Weights
 	switch {
-	case now == nil, old == nil && now.Canary.Weight == 0, old != nil && old.Canary.Weight == now.Canary.Weight:
+	case now == nil, old == nil && now.Canary.Weight == 0, old != nil && (old.Canary.Weight == now.Canary.Weight || old.Canary.ServiceName != now.Canary.ServiceName):
 		return nil
 	case old == nil:
 		return []Event{{Reason: v1alpha1.EventTrafficWeightUpdated, Message: fmt.Sprintf("Traffic weight updated to %d", now.Canary.Weight)}}

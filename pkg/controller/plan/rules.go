@@ -96,7 +96,7 @@ func (v *view) returning() bool {
 		return false
 	}
 	for role, slot := range v.Slots {
-		if slot.Hash != v.stable.Hash && (role == mesh.Stable || !v.swaps()) {
+		if slot.Hash != v.stable.Hash && (role == mesh.Stable || v.restOfCanary() != "") {
 			return true
 		}
 	}
@@ -176,7 +176,7 @@ func wantReturning(v *view) target {
 // wantAtRest keeps everything with s, and takes all others down after
 // scaleDownDelaySeconds.
 func wantAtRest(v *view) target {
-	return target{falling: true, canary: v.stable.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+	return target{falling: true, canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 }
 
 // wantSuperseded drains the revision that a newer one has replaced mid-way,

@@ -58,14 +58,14 @@ func allow(v *view, t target) orders {
 	if v.routed && v.stableDead() && !v.atStable() {
 		o.block(GateStable, "ReplicaSet "+v.stable.Name, 0, max(1, v.desired-v.budget.Unavailable))
 	}
+	if t.waiting != nil {
+		o.blocked = append(o.blocked, *t.waiting)
+	}
 	flips := orders{slots: o.slots}
 	v.allowSlots(t, &flips)
 	v.allowRoute(t, &o)
 	nameSelector(o.blocked, flips.blocked)
 	o.blocked = append(o.blocked, flips.blocked...)
-	if t.waiting != nil {
-		o.blocked = append(o.blocked, *t.waiting)
-	}
 	v.allowSizes(t, &o)
 	return o
 }

@@ -298,9 +298,15 @@ func (w *World) checkStep(t truth, write Write, breach breachFunc) {
 		return
 	}
 	steps := t.ro.Spec.Strategy.Canary.Steps
-	if i := int(*before.CurrentStepIndex); i < len(steps) && steps[i].SetWeight != nil && t.weight[t.canary] != *steps[i].SetWeight {
+	if i := int(*before.CurrentStepIndex); i < len(steps) && steps[i].SetWeight != nil && t.weight[t.canary] != t.percent(*steps[i].SetWeight) {
 		breach("INV-13: setWeight %d done with weight %d", *steps[i].SetWeight, t.weight[t.canary])
 	}
+}
+
+// percent that a weight of the total comes to, rounded up.
+func (t truth) percent(weight int32) int32 {
+	total := int64(t.ro.Spec.Strategy.Canary.TotalWeight())
+	return int32((int64(weight)*100 + total - 1) / total)
 }
 
 // checkWeights is invariants 2 and 5.
@@ -323,7 +329,7 @@ func (w *World) checkWeights(t truth, write Write, breach breachFunc) {
 			continue
 		}
 		pods := min(t.available(t.selects[service]), t.ready[service])
-		need := t.need(weight)
+		need := t.ro.Spec.Strategy.Canary.Enough(t.need(weight))
 		other := t.canary
 		if service == t.stable {
 			need = min(need, max(1, t.desired-t.ro.Spec.MaxUnavailable()))

@@ -108,6 +108,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).doRemove,
+	"annotate":     (*World).doAnnotate,
 	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {

@@ -112,6 +112,14 @@ func (w *World) SetOf(image string) string {
 	return ""
 }
 
+// doAnnotate sets annotations of a version's ReplicaSet, as another controller
+// would.
+func (w *World) doAnnotate(args map[string]string, input string) error {
+	patch := []byte(`{"metadata":{"annotations":` + input + `}}`)
+	_, err := w.API.Patch(setsResource, cache.NewObjectName(Namespace, w.SetOf(args["image"])), types.MergePatchType, patch, "", false)
+	return err
+}
+
 // imageOf a hash, or the hash.
 func (w *World) imageOf(hash string) string {
 	for _, key := range sortedKeys(w.API.objects[setsResource]) {
