@@ -77,6 +77,7 @@ func validateSelector(s *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList
 func validateCanary(c *v1alpha1.CanaryStrategy, desired int32, kinds map[string]mesh.Features, path *field.Path) field.ErrorList {
 	errs := validateBounds(c, desired, path)
 	errs = append(errs, validateServices(c, kinds, path)...)
+	errs = append(errs, validateExtras(c, path)...)
 	tr := c.TrafficRouting
 	if tr == nil {
 		if c.ScaleDownDelaySeconds != nil {
