@@ -141,7 +141,7 @@ func lead(ctx context.Context, o options, config *rest.Config, meter *metrics.Me
 		return err
 	}
 	c := controller.New(controller.Options{
-		Clients: clients, Kinds: kinds, Clock: clock.RealClock{}, Workers: o.workers, Observe: meter.Synced, Weighed: meter.Weighed,
+		Clients: clients, Kinds: kinds, Clock: clock.RealClock{}, Workers: o.workers, Observe: meter.Synced, Weighed: meter.Weighed, Finished: meter.Finished,
 		Events:   meter.CountEvents(events.NewRecorder(rolloutscheme.Scheme, corev1.EventSource{Component: component})),
 		Settings: plan.Settings{SettleAcked: o.settle, SettleUnacked: o.unacked, AckTimeout: o.ackTimeout},
 	}, informers.Caches)

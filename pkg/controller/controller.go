@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"sync"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
@@ -48,6 +49,8 @@ type Options struct {
 	Observe loop.Observer
 	// Weighed, where set, is told of the canary's weight on each data plane.
 	Weighed func(key cache.ObjectName, router string, wanted, observed int32)
+	// Finished, where set, is told of each update that has ended.
+	Finished func(key cache.ObjectName, update v1alpha1.RolloutDuration)
 }
 
 // Controller has the loops of one process.
@@ -68,7 +71,9 @@ func New(o Options, caches *observe.Caches) *Controller {
 		},
 		Locks: loop.NewLocks(), Events: o.Events, Wake: c.Wake,
 	}
-	c.add(o, rollout.Name, rollout.New(c.Desk, o.Clients.Kube, o.Clients.Rollouts).Sync)
+	writer := rollout.New(c.Desk, o.Clients.Kube, o.Clients.Rollouts)
+	writer.Finished = o.Finished
+	c.add(o, rollout.Name, writer.Sync)
 	scaler := &scale.Hand{Desk: c.Desk, Kube: o.Clients.Kube}
 	scaler.Again = c.add(o, scale.Name, scaler.Sync).Enqueue
 	pointer := &slots.Hand{Desk: c.Desk, Kube: o.Clients.Kube}

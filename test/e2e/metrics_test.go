@@ -63,6 +63,7 @@ func TestMetrics(t *testing.T) {
 			fmt.Sprintf("rollout_info_replicas_unavailable{%s} 0", ofShop),
 			fmt.Sprintf("rollout_reconcile_count{%s} ", ofShop),
 			fmt.Sprintf(`rollout_events_total{%s,reason="RolloutPaused",type="Normal"} 1`, ofShop),
+			fmt.Sprintf(`rollout_duration_seconds_count{%s,status="Promoted"} 1`, ofShop),
 			`controller_clientset_k8s_request_total{kind="rollouts/status",status_code="200",verb="PATCH"} `,
 			"argo_rollouts_controller_info{version=",
 			fmt.Sprintf("sluice_canary_weight_wanted{%s,router=%q} 50", ofShop, kind),

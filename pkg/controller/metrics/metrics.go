@@ -27,7 +27,9 @@ type Meter struct {
 	requests  *prometheus.CounterVec
 	wanted    *prometheus.GaugeVec
 	observed  *prometheus.GaugeVec
-	rollouts  Rollouts // nil until Watch
+	// lasted are histograms of updates that have ended.
+	lasted   lasted
+	rollouts Rollouts // nil until Watch
 }
 
 // ofRollout are the labels of whatever concerns one rollout.
@@ -57,12 +59,14 @@ func New(version string) *Meter {
 			Name: "sluice_canary_weight_observed", Help: "Weight that the canary was seen to have on a data plane, in units of the total weight.",
 		}, append([]string{"router"}, ofRollout...)),
 	}
+	m.lasted = newLasted()
 	info := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "argo_rollouts_controller_info", Help: "1, with the version of the controller.",
 		ConstLabels: prometheus.Labels{"version": version},
 	})
 	info.Set(1)
 	m.registry.MustRegister(m.reconcile, m.failed, m.events, m.requests, m.wanted, m.observed, info,
+		m.lasted.whole, m.lasted.working, m.lasted.waiting,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
@@ -93,7 +97,9 @@ func (m *Meter) Weighed(key cache.ObjectName, router string, wanted, observed in
 // forget drops what was counted for a rollout that is gone.
 func (m *Meter) forget(key cache.ObjectName) {
 	gone := prometheus.Labels{"namespace": key.Namespace, "name": key.Name}
-	m.reconcile.DeletePartialMatch(gone)
+	for _, histogram := range []*prometheus.HistogramVec{m.reconcile, m.lasted.whole, m.lasted.working, m.lasted.waiting} {
+		histogram.DeletePartialMatch(gone)
+	}
 	for _, counted := range []*prometheus.CounterVec{m.failed, m.events} {
 		counted.DeletePartialMatch(gone)
 	}

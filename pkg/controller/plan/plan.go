@@ -38,6 +38,9 @@ type Plan struct {
 	Route *mesh.Route
 	// Status as it should be.                                -> rollout loop
 	Status v1alpha1.RolloutStatus
+	// Finished is the record of the update that ends with the status write,
+	// nil for none; to be counted after it.
+	Finished *v1alpha1.RolloutDuration
 	// Hold: Status differs by counters alone, and may be held back.
 	Hold bool
 	// Events tell of the status write, and are sent after it.

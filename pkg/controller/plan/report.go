@@ -33,6 +33,7 @@ func report(v *view, t target, o orders) Plan {
 	v.reportBlocked(st, o)
 	p.Events = append(pos.events, v.tellWeight(st)...)
 	p.Events = append(p.Events, v.reportConditions(st, t, pos)...)
+	p.Finished = v.reportDuration(st, pos)
 	st.Phase, st.Message = v.phase(st)
 	p.Status = *st
 	p.Hold = v.holdable(st)

@@ -11,6 +11,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	clientset "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
@@ -34,6 +35,8 @@ type Hand struct {
 	*observe.Desk
 	Kube     kubernetes.Interface
 	Rollouts clientset.Interface
+	// Finished, where set, is told of each update that has ended.
+	Finished func(key cache.ObjectName, update v1alpha1.RolloutDuration)
 
 	mu sync.Mutex
 	// held since when a status write waits.

@@ -65,6 +65,9 @@ func (h *Hand) status(ctx context.Context, key cache.ObjectName, s plan.Snapshot
 	}
 	klog.FromContext(ctx).V(2).Info("Status written", "rule", p.Rule, "phase", p.Status.Phase, "step", p.Status.CurrentStepIndex, "blockedOn", p.Status.BlockedOn)
 	h.Tell(s.Rollout, p.Events...)
+	if p.Finished != nil && h.Finished != nil {
+		h.Finished(key, *p.Finished)
+	}
 	return 0, nil
 }
 

@@ -127,6 +127,13 @@ func (w *World) ShowConditions() string {
 	return b.String()
 }
 
+// ShowDuration is status.duration.
+func (w *World) ShowDuration() string {
+	text, err := yaml.Marshal(w.Rollout().Status.Duration)
+	must(err)
+	return string(text)
+}
+
 // ShowRoute is the route object as a user would read it.
 func (w *World) ShowRoute() string {
 	key, resource, found := w.route()

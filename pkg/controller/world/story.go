@@ -137,6 +137,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 // views show something else than what a user sees first.
 var views = map[string]func(*World) string{
 	"conditions": (*World).ShowConditions,
+	"duration":   (*World).ShowDuration,
 	"show-route": (*World).ShowRoute,
 	"show":       (*World).Show,
 }

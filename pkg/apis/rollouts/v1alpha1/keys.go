@@ -94,6 +94,21 @@ const (
 	ReasonReplicaSetCreateError    = "ReplicaSetCreateError"
 )
 
+// How an update can have ended: status.duration.completionStatus.
+const (
+	// All steps were done, or there was nothing to update from.
+	CompletionPromoted = "Promoted"
+	// The user skipped what was left of the steps.
+	CompletionFastPromoted = "FastPromoted"
+	CompletionAborted      = "Aborted"
+	// A newer revision came mid-way.
+	CompletionSuperseded = "Superseded"
+	// A revision older than the stable one went through all steps.
+	CompletionRolledBack = "RolledBack"
+	// The stable template came back, or an older one without the steps.
+	CompletionFastRolledBack = "FastRolledBack"
+)
+
 // The reasons of events.
 const (
 	EventRolloutUpdated         = "RolloutUpdated"

@@ -275,16 +275,21 @@ type AwsResourceRef struct {
 	FullName string `json:"fullName,omitempty"`
 }
 
-// RolloutDuration is how long an update took.
+// RolloutDuration is how long the last update took, or takes.
 type RolloutDuration struct {
+	// RolloutStartedAt is when the revision, or the retry of it, began.
 	// +optional
 	RolloutStartedAt *metav1.Time `json:"rolloutStartedAt,omitempty"`
+	// ManualPauseStartedAt is since when somebody is waited for.
 	// +optional
 	ManualPauseStartedAt *metav1.Time `json:"manualPauseStartedAt,omitempty"`
+	// TotalManualPauseDurationSeconds adds up the pauses that are over.
 	// +optional
 	TotalManualPauseDurationSeconds *int64 `json:"totalManualPauseDurationSeconds,omitempty"`
+	// FinishedAt is when it ended.
 	// +optional
 	FinishedAt *metav1.Time `json:"finishedAt,omitempty"`
+	// CompletionStatus is how it ended: one of the Completion constants.
 	// +optional
 	CompletionStatus string `json:"completionStatus,omitempty"`
 }

@@ -12,13 +12,18 @@ import (
 // RolloutDurationApplyConfiguration represents a declarative configuration of the RolloutDuration type for use
 // with apply.
 //
-// RolloutDuration is how long an update took.
+// RolloutDuration is how long the last update took, or takes.
 type RolloutDurationApplyConfiguration struct {
-	RolloutStartedAt                *v1.Time `json:"rolloutStartedAt,omitempty"`
-	ManualPauseStartedAt            *v1.Time `json:"manualPauseStartedAt,omitempty"`
-	TotalManualPauseDurationSeconds *int64   `json:"totalManualPauseDurationSeconds,omitempty"`
-	FinishedAt                      *v1.Time `json:"finishedAt,omitempty"`
-	CompletionStatus                *string  `json:"completionStatus,omitempty"`
+	// RolloutStartedAt is when the revision, or the retry of it, began.
+	RolloutStartedAt *v1.Time `json:"rolloutStartedAt,omitempty"`
+	// ManualPauseStartedAt is since when somebody is waited for.
+	ManualPauseStartedAt *v1.Time `json:"manualPauseStartedAt,omitempty"`
+	// TotalManualPauseDurationSeconds adds up the pauses that are over.
+	TotalManualPauseDurationSeconds *int64 `json:"totalManualPauseDurationSeconds,omitempty"`
+	// FinishedAt is when it ended.
+	FinishedAt *v1.Time `json:"finishedAt,omitempty"`
+	// CompletionStatus is how it ended: one of the Completion constants.
+	CompletionStatus *string `json:"completionStatus,omitempty"`
 }
 
 // RolloutDurationApplyConfiguration constructs a declarative configuration of the RolloutDuration type for use with
