@@ -58,6 +58,8 @@ func (v *view) completion(st *v1alpha1.RolloutStatus, pos position) string {
 		return v1alpha1.CompletionPromoted
 	case !pos.promoted || n == nil || v.stable == nil:
 		return ""
+	case v.withinWindow(n):
+		return v1alpha1.CompletionFastRolledBack
 	case v.promoteFull():
 		return v1alpha1.CompletionFastPromoted
 	case n.Created.Before(v.stable.Created):
