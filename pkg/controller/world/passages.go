@@ -3,7 +3,10 @@
 
 package world
 
-import "slices"
+import (
+	"context"
+	"slices"
+)
 
 // Passage is a change of the rule that decides.
 type Passage struct {
@@ -20,22 +23,17 @@ var byHand = []string{
 	"retry", "scale", "spec", "status", "undo", "unpause",
 }
 
-// pass notes the rule that is about to decide.
+// pass tells of the rule that is about to decide, if that is another one than
+// before.
 func (w *World) pass() {
-	rule := ""
-	if w.Rollout() != nil {
-		_, p := w.Plan()
-		rule = p.Rule
+	_, p, _, err := w.Controller.Desk.Plan(context.Background(), Key)
+	if err != nil || p.Rule == w.rule {
+		return // what cannot be planned now is planned again
 	}
-	if rule == w.rule {
-		return
-	}
-	p := Passage{From: w.rule, To: rule}
+	passage := Passage{From: w.rule, To: p.Rule}
 	if slices.Contains(byHand, w.verb) {
-		p.By = w.verb
+		passage.By = w.verb
 	}
-	w.rule, w.verb = rule, ""
-	if !slices.Contains(w.Passages, p) {
-		w.Passages = append(w.Passages, p)
-	}
+	w.rule, w.verb = p.Rule, ""
+	w.OnPass(passage)
 }

@@ -76,9 +76,9 @@ type World struct {
 	due map[string]time.Time
 	// written counts the writes of one sync by object.
 	written map[string]int
-	// Passages from rule to rule, each once; rule is the last one seen, verb
-	// what was done since then.
-	Passages   []Passage
+	// OnPass, where set, is told of each passage from rule to rule; rule is the
+	// last one seen, verb what was done since then.
+	OnPass     func(Passage)
 	rule, verb string
 	// Breaches of invariants, as sentences.
 	Breaches []string
@@ -246,7 +246,7 @@ func (w *World) Sync(loop string) {
 			w.Restart()
 		}
 	}()
-	if !w.Manual && loop == "rollout" {
+	if w.OnPass != nil && loop == "rollout" {
 		w.pass()
 	}
 	delete(w.due, loop)
