@@ -48,9 +48,9 @@ func (s *simulation) do(command, input string, args ...string) {
 		fmt.Fprintf(&s.story, " %s=%s", args[i], args[i+1])
 	}
 	s.story.WriteString("\n" + input + "----\n\n")
-	out := s.w.Do(command, byName, input)
-	if strings.Contains(out, "BREACH") || strings.HasPrefix(out, "error: ") {
-		s.fail(out)
+	err := s.w.Act(command, byName, input)
+	if breached := s.w.Breached(); err != nil || breached != "" {
+		s.fail(fmt.Sprintf("%s%v", breached, err))
 	}
 }
 

@@ -223,22 +223,25 @@ func (v *view) holdable(st *v1alpha1.RolloutStatus) bool {
 	if v.status.ObservedGeneration == "" {
 		return false
 	}
-	return equality.Semantic.DeepEqual(v.gist(v.status), v.gist(st))
+	return equality.Semantic.DeepEqual(v.status, st) || equality.Semantic.DeepEqual(v.gist(v.status), v.gist(st))
 }
 
 // gist is status without what is only counted, without the words for that the
 // count goes on, and without a weight that is still on its way.
 func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
-	g := st.DeepCopy()
+	g := *st
 	g.Replicas, g.ReadyReplicas, g.AvailableReplicas, g.UpdatedReplicas, g.HPAReplicas = 0, 0, 0, 0, 0
 	g.BlockedOn = nil
 	g.Message = ""
-	if g.Canary.Weights != nil {
-		g.Canary.Weights.Pods = 0
-	}
-	if v.routed && !v.seen.final {
+	switch w := g.Canary.Weights; {
+	case v.routed && !v.seen.final:
 		g.Canary.Weights = nil
+	case w != nil:
+		still := *w
+		still.Pods = 0
+		g.Canary.Weights = &still
 	}
+	g.Conditions = slices.Clone(g.Conditions)
 	for i := range g.Conditions {
 		c := &g.Conditions[i]
 		c.LastUpdateTime = metav1.Time{}
@@ -246,7 +249,7 @@ func (v *view) gist(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
 			*c = v1alpha1.RolloutCondition{Type: c.Type}
 		}
 	}
-	return g
+	return &g
 }
 
 // underWay are the reasons of Progressing that differ only in what was last

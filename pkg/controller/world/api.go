@@ -6,15 +6,15 @@ package world
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"reflect"
 	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
-	jsonpatch "gopkg.in/evanphx/json-patch.v4"
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -31,7 +31,10 @@ import (
 // not have. It is not safe for concurrent use.
 type API struct {
 	version int64
+	// objects that are stored never change; a write stores another.
 	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
+	// typed holds what has been decoded of them.
+	typed map[*unstructured.Unstructured]runtime.Object
 	// Changed is told of every write, with the object before and after, nil
 	// where there is none.
 	Changed func(Write)
@@ -61,7 +64,10 @@ var (
 )
 
 func newAPI() *API {
-	return &API{version: 100, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}}
+	return &API{
+		version: 100, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{},
+		typed: map[*unstructured.Unstructured]runtime.Object{},
+	}
 }
 
 // React answers the requests of a fake clientset.
@@ -74,7 +80,7 @@ func (a *API) React(typed bool) clienttesting.ReactionFunc {
 		if !typed {
 			return true, obj, nil
 		}
-		out, err := typedObject(action.GetResource(), obj)
+		out, err := a.Typed(action.GetResource(), obj)
 		return true, out, err
 	}
 }
@@ -105,10 +111,10 @@ func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, e
 	}
 }
 
-// Get an object.
+// Get an object, which is read-only.
 func (a *API) Get(resource schema.GroupVersionResource, key cache.ObjectName) (*unstructured.Unstructured, error) {
 	if obj := a.objects[resource][key]; obj != nil {
-		return obj.DeepCopy(), nil
+		return obj, nil
 	}
 	return nil, apierrors.NewNotFound(resource.GroupResource(), key.Name)
 }
@@ -150,30 +156,15 @@ func (a *API) Patch(resource schema.GroupVersionResource, key cache.ObjectName, 
 	if err != nil {
 		return nil, err
 	}
-	data, err := json.Marshal(before.Object)
+	after, err := patched(before, kind, patch)
 	if err != nil {
-		return nil, err
-	}
-	if kind == types.JSONPatchType {
-		operations, err := jsonpatch.DecodePatch(patch)
-		if err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
-		}
-		if data, err = operations.Apply(data); err != nil {
-			return nil, apierrors.NewBadRequest(err.Error())
-		}
-	} else if data, err = jsonpatch.MergePatch(data, patch); err != nil {
 		return nil, apierrors.NewBadRequest(err.Error())
-	}
-	after := &unstructured.Unstructured{}
-	if err := utiljson.Unmarshal(data, &after.Object); err != nil {
-		return nil, err
 	}
 	if after.GetResourceVersion() != before.GetResourceVersion() {
 		return nil, apierrors.NewConflict(resource.GroupResource(), key.Name, fmt.Errorf("the object has been modified"))
 	}
 	keepApart(resource, before, after, subresource)
-	if equality.Semantic.DeepEqual(before.Object, after.Object) {
+	if reflect.DeepEqual(before.Object, after.Object) {
 		return before, nil
 	}
 	return a.store(Write{Resource: resource, Key: key, Verb: "patch", Subresource: subresource, Before: before, After: after, Ours: ours})
@@ -193,8 +184,10 @@ func keepApart(resource schema.GroupVersionResource, before, after *unstructured
 			delete(after.Object, kept)
 		}
 	}
-	if !equality.Semantic.DeepEqual(before.Object["spec"], after.Object["spec"]) {
-		after.SetGeneration(before.GetGeneration() + 1)
+	if !reflect.DeepEqual(before.Object["spec"], after.Object["spec"]) {
+		metadata := maps.Clone(after.Object["metadata"].(map[string]any))
+		metadata["generation"] = before.GetGeneration() + 1
+		after.Object["metadata"] = metadata
 	}
 }
 
@@ -213,8 +206,9 @@ func (a *API) store(w Write) (*unstructured.Unstructured, error) {
 	if w.After == nil {
 		delete(a.objects[w.Resource], w.Key)
 	} else {
-		w.After = w.After.DeepCopy()
-		w.After.SetResourceVersion(strconv.FormatInt(a.version, 10))
+		metadata := maps.Clone(w.After.Object["metadata"].(map[string]any))
+		metadata["resourceVersion"] = strconv.FormatInt(a.version, 10)
+		w.After.Object["metadata"] = metadata
 		a.objects[w.Resource][w.Key] = w.After
 	}
 	if a.Changed != nil {
@@ -223,7 +217,7 @@ func (a *API) store(w Write) (*unstructured.Unstructured, error) {
 	if after != nil || w.After == nil {
 		return nil, after
 	}
-	return w.After.DeepCopy(), nil
+	return w.After, nil
 }
 
 func toUnstructured(obj runtime.Object) (*unstructured.Unstructured, error) {
@@ -238,9 +232,13 @@ func toUnstructured(obj runtime.Object) (*unstructured.Unstructured, error) {
 	return u, nil
 }
 
-// typedObject is obj as the typed clients and caches have it.
-func typedObject(resource schema.GroupVersionResource, obj *unstructured.Unstructured) (runtime.Object, error) {
-	var out runtime.Object
+// Typed is obj as the typed clients and caches have it: read-only, and decoded
+// once.
+func (a *API) Typed(resource schema.GroupVersionResource, obj *unstructured.Unstructured) (runtime.Object, error) {
+	out, known := a.typed[obj]
+	if known {
+		return out, nil
+	}
 	switch resource {
 	case rolloutsResource:
 		out = &v1alpha1.Rollout{}
@@ -255,9 +253,29 @@ func typedObject(resource schema.GroupVersionResource, obj *unstructured.Unstruc
 	default:
 		return obj, nil
 	}
-	data, err := json.Marshal(obj.Object)
-	if err != nil {
-		return nil, err
-	}
-	return out, json.Unmarshal(data, out)
+	err := runtime.DefaultUnstructuredConverter.FromUnstructured(obj.Object, out)
+	a.typed[obj] = out
+	return out, err
+}
+
+func (a *API) rollout(obj *unstructured.Unstructured) *v1alpha1.Rollout {
+	return decoded[*v1alpha1.Rollout](a, rolloutsResource, obj)
+}
+
+func (a *API) set(obj *unstructured.Unstructured) *appsv1.ReplicaSet {
+	return decoded[*appsv1.ReplicaSet](a, setsResource, obj)
+}
+
+func (a *API) service(obj *unstructured.Unstructured) *corev1.Service {
+	return decoded[*corev1.Service](a, servicesResource, obj)
+}
+
+func (a *API) slice(obj *unstructured.Unstructured) *discoveryv1.EndpointSlice {
+	return decoded[*discoveryv1.EndpointSlice](a, slicesResource, obj)
+}
+
+func decoded[T runtime.Object](a *API, resource schema.GroupVersionResource, obj *unstructured.Unstructured) T {
+	out, err := a.Typed(resource, obj)
+	must(err)
+	return out.(T)
 }

@@ -57,7 +57,7 @@ func (w *World) Version() int64 { return w.API.version }
 // Unrest says what is not as it should be once a rollout has come to rest, ""
 // for nothing.
 func (w *World) Unrest() string {
-	now := state{objects: w.API.objects}
+	now := state{api: w.API, objects: w.API.objects}
 	t, ok := now.truth()
 	if !ok {
 		return "the rollout is gone"

@@ -13,8 +13,6 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
-	corev1 "k8s.io/api/core/v1"
-	discoveryv1 "k8s.io/api/discovery/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/client-go/tools/cache"
@@ -27,6 +25,7 @@ const patience = 2 * time.Second
 // never change.
 type state struct {
 	at      time.Time
+	api     *API
 	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
 }
 
@@ -41,7 +40,7 @@ func (w *World) remember() {
 	for len(w.history) > 1 && now.Sub(w.history[1].at) > patience {
 		w.history = w.history[1:]
 	}
-	w.history = append(w.history, state{at: now, objects: objects})
+	w.history = append(w.history, state{at: now, api: w.API, objects: objects})
 }
 
 // judge compares one write of the controller with the invariants. It breaks
@@ -79,20 +78,10 @@ type truth struct {
 }
 
 func (s state) rollout() *v1alpha1.Rollout {
-	obj := s.objects[rolloutsResource][Key]
-	if obj == nil {
-		return nil
+	if obj := s.objects[rolloutsResource][Key]; obj != nil {
+		return s.api.rollout(obj)
 	}
-	ro, err := typedObject(rolloutsResource, obj)
-	must(err)
-	return ro.(*v1alpha1.Rollout)
-}
-
-// with is the state with another Rollout.
-func (s state) with(ro *unstructured.Unstructured) state {
-	return state{at: s.at, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{
-		rolloutsResource: {Key: ro},
-	}}
+	return nil
 }
 
 func (s state) truth() (truth, bool) {
@@ -107,16 +96,12 @@ func (s state) truth() (truth, bool) {
 		selects: map[string]string{}, ready: map[string]int32{}, weight: map[string]int32{},
 	}
 	for _, stored := range s.objects[setsResource] {
-		obj, err := typedObject(setsResource, stored)
-		must(err)
-		rs := obj.(*appsv1.ReplicaSet)
+		rs := s.api.set(stored)
 		t.sets[rs.Labels[replicaset.HashLabel]] = rs
 	}
 	for _, name := range []string{t.stable, t.canary} {
 		if stored := s.objects[servicesResource][cache.NewObjectName(Namespace, name)]; stored != nil {
-			service, err := typedObject(servicesResource, stored)
-			must(err)
-			t.selects[name] = service.(*corev1.Service).Spec.Selector[replicaset.HashLabel]
+			t.selects[name] = s.api.service(stored).Spec.Selector[replicaset.HashLabel]
 			t.ready[name] = s.readyBehind(name, t.sets[t.selects[name]])
 		}
 	}
@@ -135,10 +120,8 @@ func (s state) readyBehind(service string, rs *appsv1.ReplicaSet) int32 {
 	if obj == nil || rs == nil {
 		return 0
 	}
-	slice, err := typedObject(slicesResource, obj)
-	must(err)
 	n := int32(0)
-	for _, e := range slice.(*discoveryv1.EndpointSlice).Endpoints {
+	for _, e := range s.api.slice(obj).Endpoints {
 		if strings.HasPrefix(e.TargetRef.Name, rs.Name+"-") {
 			n++
 		}
@@ -292,7 +275,7 @@ func (w *World) checkStep(t truth, write Write, breach breachFunc) {
 	if write.Before == nil || write.After == nil || t.desired == 0 {
 		return
 	}
-	before, after := state{}.with(write.Before).rollout().Status, state{}.with(write.After).rollout().Status
+	before, after := w.API.rollout(write.Before).Status, w.API.rollout(write.After).Status
 	if before.CurrentStepIndex == nil || after.CurrentStepIndex == nil || after.StableRS == after.CurrentPodHash ||
 		after.PromoteFull || before.CurrentPodHash != after.CurrentPodHash || *after.CurrentStepIndex != *before.CurrentStepIndex+1 {
 		return

@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -58,6 +59,9 @@ func (w *World) Pods() {
 		status := appsv1.ReplicaSetStatus{
 			Replicas: *rs.Spec.Replicas, ReadyReplicas: ready, AvailableReplicas: ready, ObservedGeneration: rs.Generation,
 		}
+		if equality.Semantic.DeepEqual(status, rs.Status) {
+			continue
+		}
 		w.patchStatus(setsResource, key, map[string]any{
 			"replicas": status.Replicas, "readyReplicas": status.ReadyReplicas,
 			"availableReplicas": status.AvailableReplicas, "observedGeneration": status.ObservedGeneration,
@@ -72,9 +76,7 @@ func (w *World) Pods() {
 }
 
 func (w *World) set(key cache.ObjectName) *appsv1.ReplicaSet {
-	obj, err := typedObject(setsResource, w.API.objects[setsResource][key])
-	must(err)
-	return obj.(*appsv1.ReplicaSet)
+	return w.API.set(w.API.objects[setsResource][key])
 }
 
 func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
@@ -93,9 +95,7 @@ func (w *World) patchStatus(resource schema.GroupVersionResource, key cache.Obje
 
 // endpoints lists the pods that a Service selects.
 func (w *World) endpoints(service cache.ObjectName) {
-	obj, err := typedObject(servicesResource, w.API.objects[servicesResource][service])
-	must(err)
-	selector := obj.(*corev1.Service).Spec.Selector
+	selector := w.API.service(w.API.objects[servicesResource][service]).Spec.Selector
 	slice := &discoveryv1.EndpointSlice{
 		TypeMeta: metav1.TypeMeta{APIVersion: "discovery.k8s.io/v1", Kind: "EndpointSlice"},
 		ObjectMeta: metav1.ObjectMeta{

@@ -14,20 +14,28 @@ import (
 // Do carries out one command of a story, lets the controller come to rest,
 // and shows what a user would see.
 func (w *World) Do(cmd string, args map[string]string, input string) string {
-	w.verb = cmd
-	if err := w.do(cmd, args, input); err != nil {
-		return "error: " + err.Error() + "\n"
-	}
-	if w.Manual {
-		return w.breached()
-	}
-	if err := w.moment(); err != nil {
+	err := w.Act(cmd, args, input)
+	switch {
+	case err != nil && w.Rollout() != nil:
 		return "error: " + err.Error() + "\n" + w.Show()
+	case err != nil:
+		return "error: " + err.Error() + "\n"
+	case views[cmd] != nil:
+		return views[cmd](w)
+	case w.Manual:
+		return w.Breached()
 	}
-	if view, ok := views[cmd]; ok {
-		return view(w)
+	return w.Show() + w.Breached()
+}
+
+// Act carries out one command, and lets the controller come to rest unless
+// that is done by hand.
+func (w *World) Act(cmd string, args map[string]string, input string) error {
+	w.verb = cmd
+	if err := w.do(cmd, args, input); err != nil || w.Manual {
+		return err
 	}
-	return w.Show() + w.breached()
+	return w.moment()
 }
 
 // moment lets the loops work until there is nothing to do, and what may wait a
@@ -39,8 +47,8 @@ func (w *World) moment() error {
 	return w.Tick(500 * time.Millisecond)
 }
 
-// breached tells the breaches since the last time.
-func (w *World) breached() string {
+// Breached tells the breaches since the last time, "" for none.
+func (w *World) Breached() string {
 	var text string
 	for _, b := range w.Breaches {
 		text += "BREACH " + w.named(b) + "\n"

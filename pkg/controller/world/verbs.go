@@ -56,7 +56,7 @@ func (w *World) patchRollout(patch, subresource string) error {
 
 // Image deploys a version.
 func (w *World) Image(image string) error {
-	ro := w.Rollout()
+	ro := w.Rollout().DeepCopy()
 	ro.Spec.Template.Spec.Containers[0].Image = image
 	data, err := json.Marshal(map[string]any{"spec": map[string]any{"template": ro.Spec.Template}})
 	must(err)
@@ -89,7 +89,7 @@ func (w *World) Undo(number string) error {
 		if rs.Annotations[v1alpha1.RevisionAnnotation] != number {
 			continue
 		}
-		template := rs.Spec.Template
+		template := rs.Spec.Template.DeepCopy()
 		delete(template.Labels, replicaset.HashLabel)
 		data, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
 		must(err)

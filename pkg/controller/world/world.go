@@ -213,7 +213,7 @@ func (w *World) deliver(write Write) {
 		must(indexer.Delete(&metav1.ObjectMeta{Namespace: write.Key.Namespace, Name: write.Key.Name}))
 		return
 	}
-	obj, err := typedObject(write.Resource, write.After.DeepCopy())
+	obj, err := w.API.Typed(write.Resource, write.After)
 	must(err)
 	must(indexer.Add(obj))
 }
@@ -311,15 +311,13 @@ func (w *World) Tick(d time.Duration) error {
 	}
 }
 
-// Rollout as it is stored, nil if there is none.
+// Rollout as it is stored, read-only, nil if there is none.
 func (w *World) Rollout() *v1alpha1.Rollout {
 	obj := w.API.objects[rolloutsResource][Key]
 	if obj == nil {
 		return nil
 	}
-	ro, err := typedObject(rolloutsResource, obj)
-	must(err)
-	return ro.(*v1alpha1.Rollout)
+	return w.API.rollout(obj)
 }
 
 // Plan of the controller as its caches stand.
