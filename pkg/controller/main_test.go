@@ -7,6 +7,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"testing"
 
 	"k8s.io/klog/v2"
@@ -24,6 +25,7 @@ func TestMain(m *testing.M) {
 			os.Exit(2)
 		}
 	}
+	debug.SetGCPercent(400) // a world is small, and makes much garbage
 	if !testing.Verbose() {
 		klog.SetLogger(klog.Logger{}) // which discards
 	}

@@ -5,7 +5,6 @@ package controller_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -70,11 +69,13 @@ func (s *simulation) begin() {
 	}), 1, 5).Draw(s.t, "steps")
 	s.steps = len(steps)
 	s.story.WriteString("# What this run of the simulation found.\n\n")
+	s.do("manual", "")
 	s.do("first", strings.Join(steps, "\n")+"\n", "mesh", mesh)
 	s.do("spec", fmt.Sprintf(`{"spec":{"replicas":%d,"strategy":{"canary":{"maxUnavailable":%d,"scaleDownDelaySeconds":%d,"abortScaleDownDelaySeconds":%d}}}}`+"\n",
 		rapid.SampledFrom([]int{1, 2, 3, 10}).Draw(s.t, "replicas"), rapid.IntRange(0, 2).Draw(s.t, "maxUnavailable"),
 		rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "delay"), rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "abortDelay")))
 	s.do("ready", "", "v1", "all")
+	s.do("auto", "")
 	s.do("wait", "", "for", "6s")
 	s.do("deploy", "", "image", "v2")
 	s.forward()
@@ -144,33 +145,28 @@ func (s *simulation) round() {
 	}
 }
 
-// ready sets the pods that are ready of a version that exists.
+// ready sets the pods that are ready of a version.
 func (s *simulation) ready(t *rapid.T) {
-	images := slices.DeleteFunc([]string{"v1", "v2", "v3"}, func(image string) bool { return s.w.SetOf(image) == "" })
-	s.do("ready", "", rapid.SampledFrom(images).Draw(t, "image"), rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(t, "pods"))
+	s.do("ready", "", rapid.SampledFrom(versions).Draw(t, "image"), rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(t, "pods"))
 }
+
+// versions that are deployed.
+var versions = []string{"v1", "v2", "v3"}
 
 // settle makes the world friendly, and demands that the rollout gets to where
 // its user wants it, by an abort or by a promotion (invariants 8, 9 and 12).
 func (s *simulation) settle() {
-	s.do("auto", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")
-	for _, image := range []string{"v1", "v2", "v3"} {
-		if s.w.SetOf(image) != "" {
-			s.do("ready", "", image, "all")
-		}
+	for _, image := range versions {
+		s.do("ready", "", image, "all")
 	}
+	s.do("auto", "")
 	end := rapid.SampledFrom([]string{"abort", "promote-full"}).Draw(s.t, "end")
 	if end == "promote-full" {
 		s.do("retry", "")
 	}
 	s.do(end, "")
-	for _, image := range []string{"v1", "v2", "v3"} {
-		if s.w.SetOf(image) != "" {
-			s.do("ready", "", image, "all")
-		}
-	}
 	s.do("wait", "", "for", "90s")
 	if wrong := s.w.Unrest(); wrong != "" {
 		s.fail(wrong + "\n" + s.w.Show())

@@ -5,8 +5,9 @@ package observe
 
 import (
 	"encoding/json"
-	"fmt"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
@@ -32,16 +33,12 @@ func blockOf(ro *v1alpha1.Rollout, kind string) (json.RawMessage, error) {
 	if canary == nil || canary.TrafficRouting == nil {
 		return nil, nil
 	}
-	all, err := json.Marshal(canary.TrafficRouting)
-	if err != nil {
-		return nil, fmt.Errorf("encode trafficRouting: %w", err)
-	}
-	blocks := map[string]json.RawMessage{}
-	if err := json.Unmarshal(all, &blocks); err != nil {
-		return nil, fmt.Errorf("decode trafficRouting: %w", err)
-	}
-	if block, ok := blocks[kind]; ok {
-		return block, nil
+	routing := reflect.ValueOf(*canary.TrafficRouting)
+	for i := range routing.NumField() {
+		name, _, _ := strings.Cut(routing.Type().Field(i).Tag.Get("json"), ",")
+		if block := routing.Field(i); name == kind && !block.IsZero() {
+			return json.Marshal(block.Interface())
+		}
 	}
 	if kind == "gatewayAPI" {
 		return canary.TrafficRouting.Plugins[v1alpha1.GatewayAPIPlugin], nil

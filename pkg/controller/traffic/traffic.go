@@ -45,6 +45,10 @@ func (h *Hand) router() mesh.Router { return h.Routers[h.Kind.Name] }
 // Sync makes the route objects of one rollout carry what the plan says, and
 // gives back those that are no longer its own.
 func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
+	if ro, found, _ := h.Caches.Rollouts.Get(key); found && ro.DeletionTimestamp == nil && !h.concerns(ro) {
+		h.Report(key, h.Name(), nil)
+		return 0, nil
+	}
 	s, p, found, err := h.Plan(ctx, key)
 	if err != nil {
 		return 0, err
@@ -67,6 +71,13 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	}
 	h.measure(key, s, p)
 	return loop.Soonest(wait, h.report(key, s, err), p.After), err
+}
+
+// concerns reports whether a rollout names objects of this Kind, or has
+// touched some that are not given back yet.
+func (h *Hand) concerns(ro *v1alpha1.Rollout) bool {
+	_, used, err := observe.Configured(ro, h.Kind)
+	return used || err != nil || slices.ContainsFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router == h.Kind.Name })
 }
 
 // routeOf completes the plan's route with the objects of this Kind. ok is

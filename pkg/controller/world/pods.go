@@ -40,10 +40,10 @@ func (w *World) react(write Write) {
 // All pods that a ReplicaSet has or will have are ready.
 const All = -1
 
-// Ready says how many pods of a ReplicaSet are ready from now on; fewer than
+// Ready says how many pods of a version are ready from now on; fewer than
 // there are, if there are fewer.
-func (w *World) Ready(set string, pods int32) {
-	w.ready[set] = pods
+func (w *World) Ready(image string, pods int32) {
+	w.ready[image] = pods
 	w.Pods()
 }
 
@@ -80,10 +80,11 @@ func (w *World) set(key cache.ObjectName) *appsv1.ReplicaSet {
 }
 
 func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
-	if w.ready[rs.Name] == All {
+	ready := w.ready[rs.Spec.Template.Spec.Containers[0].Image]
+	if ready == All {
 		return *rs.Spec.Replicas
 	}
-	return min(w.ready[rs.Name], *rs.Spec.Replicas)
+	return min(ready, *rs.Spec.Replicas)
 }
 
 func (w *World) patchStatus(resource schema.GroupVersionResource, key cache.ObjectName, status map[string]any) {

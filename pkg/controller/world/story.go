@@ -169,9 +169,7 @@ func (w *World) doShop(args map[string]string, input string) error {
 	if err := w.Settle(); err != nil {
 		return err
 	}
-	for _, rs := range w.setsByNumber() {
-		w.Ready(rs.Name, All)
-	}
+	w.Ready("v1", All)
 	defer w.Events()
 	return w.Tick(8 * time.Second)
 }
@@ -179,19 +177,15 @@ func (w *World) doShop(args map[string]string, input string) error {
 // doReady sets how many pods of each version are ready: ready v1=all v2=2.
 func (w *World) doReady(args map[string]string, _ string) error {
 	for image, count := range args {
-		set := w.SetOf(image)
-		if set == "" {
-			return fmt.Errorf("no ReplicaSet of %q", image)
-		}
 		if count == "all" {
-			w.Ready(set, All)
+			w.Ready(image, All)
 			continue
 		}
 		n, err := strconv.ParseInt(count, 10, 32)
 		if err != nil {
 			return err
 		}
-		w.Ready(set, int32(n))
+		w.Ready(image, int32(n))
 	}
 	return nil
 }

@@ -57,7 +57,7 @@ type World struct {
 	events  *record.FakeRecorder
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
-	// ready pods by ReplicaSet, or All.
+	// ready pods by version, or All.
 	ready map[string]int32
 	// history has the states since our last write, no older than patience but
 	// for the first.
@@ -260,18 +260,20 @@ func (w *World) Sync(loop string) {
 	}
 }
 
-// Settle lets every loop work until nobody writes any more, and fails if that
-// takes too long.
+// Settle lets the loops work in turn until all of them have written nothing
+// since the last write, and fails if that takes too long.
 func (w *World) Settle() error {
 	if w.down {
 		return nil
 	}
-	for range 100 {
+	loops := w.Loops()
+	for i, quiet := 0, 0; i < 100*len(loops); i++ {
 		before := w.API.version
-		for _, name := range w.Loops() {
-			w.Sync(name)
+		w.Sync(loops[i%len(loops)])
+		if quiet++; w.API.version != before {
+			quiet = 0
 		}
-		if w.API.version == before {
+		if quiet == len(loops) {
 			return nil
 		}
 	}
