@@ -16,6 +16,7 @@ import (
 
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/utils/dump"
 )
 
 // HashLabel marks a ReplicaSet, its selector and its pods with the revision
@@ -33,10 +34,19 @@ const alphabet = "bcdfghjklmnpqrstvwxz2456789"
 //
 // Source: wire contract 2.3.
 func TemplateHash(template *corev1.PodTemplateSpec, collisions *int32) string {
-	return hash(template, collisions)
+	return hash(encode(template), collisions)
 }
 
-// Meaning identifies what a pod template says, apart from the hash label: two
+// LegacyTemplateHash is the hash that Kubernetes' own Deployments use, and
+// that ReplicaSets of long ago are still labelled with.
+//
+// Source: k8s.io/kubernetes/pkg/controller, ComputeHash.
+func LegacyTemplateHash(template *corev1.PodTemplateSpec, collisions *int32) string {
+	return hash([]byte(dump.ForHash(*template)), collisions)
+}
+
+// Meaning identifies what a pod template says, apart from what a controller
+// adds to it: the hash label, and the term that keeps revisions apart. Two
 // templates with the same defaults applied mean the same if and only if it is
 // the same. Unlike a hash of a few bits it is never the same by chance.
 func Meaning(template *corev1.PodTemplateSpec) string {
@@ -45,23 +55,24 @@ func Meaning(template *corev1.PodTemplateSpec) string {
 	if t.Spec.DeprecatedServiceAccount == t.Spec.ServiceAccountName {
 		t.Spec.DeprecatedServiceAccount = "" // an old name of the other field
 	}
-	data, err := json.Marshal(t)
-	if err != nil {
-		panic(fmt.Sprintf("API types always encode: %v", err))
-	}
-	sum := sha256.Sum256(data)
+	together(t)
+	sum := sha256.Sum256(encode(t))
 	return hex.EncodeToString(sum[:])
 }
 
 // StepsHash is the hash of anything that encodes to JSON as the list of steps
 // does; a nil list is JSON null.
-func StepsHash(steps any) string { return hash(steps, nil) }
+func StepsHash(steps any) string { return hash(encode(steps), nil) }
 
-func hash(v any, collisions *int32) string {
+func encode(v any) []byte {
 	data, err := json.Marshal(v)
 	if err != nil {
 		panic(fmt.Sprintf("API types always encode: %v", err))
 	}
+	return data
+}
+
+func hash(data []byte, collisions *int32) string {
 	sum := fnv.New32a()
 	sum.Write(data)
 	if collisions != nil {
@@ -90,6 +101,7 @@ func OwnsPod(replicaSet, pod string) bool {
 // ReplicaSet.
 func Labelled(template *corev1.PodTemplateSpec, hash string) corev1.PodTemplateSpec {
 	t := *template.DeepCopy()
+	together(&t) // what undo has copied is of another release
 	t.Labels = withHash(t.Labels, hash)
 	return t
 }

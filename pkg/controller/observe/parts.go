@@ -46,6 +46,7 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 		Spec: 1, Replicas: rs.Status.Replicas, Ready: rs.Status.ReadyReplicas, Available: rs.Status.AvailableReplicas,
 		MinReadySeconds: rs.Spec.MinReadySeconds,
 		Meaning:         meaningOf(rs),
+		Injected:        injected(rs),
 		Lagging:         rs.Status.ObservedGeneration < rs.Generation,
 		Stale:           o.Caches.Sets.Stale(cache.MetaObjectToName(rs)),
 	}

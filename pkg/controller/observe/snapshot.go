@@ -55,7 +55,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		s.Invalid = append(s.Invalid, problem.Error())
 	}
 	s.Revisions = o.revisions(ro)
-	o.template(key, &s)
+	o.template(&s)
 	o.slots(&s)
 	o.traffic(ctx, &s)
 	o.orphans(ctx, &s)

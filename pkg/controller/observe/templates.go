@@ -4,10 +4,13 @@
 package observe
 
 import (
+	"cmp"
 	"slices"
 	"sync"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -21,43 +24,85 @@ const meaningAnnotation = "what the template means"
 
 // StripTemplate replaces the template of a ReplicaSet by what it means.
 func StripTemplate(rs *appsv1.ReplicaSet) {
-	meaning := replicaset.Meaning(&rs.Spec.Template)
+	meaning := meaningOf(rs)
 	rs.Spec.Template = corev1.PodTemplateSpec{}
 	rs.Spec.Template.Annotations = map[string]string{meaningAnnotation: meaning}
 }
 
-// meaningOf a ReplicaSet's template, be it from the cache or an answer of the
-// API server.
+// meaningOf a ReplicaSet's template, apart from what was injected into it; be
+// it from the cache or an answer of the API server.
 func meaningOf(rs *appsv1.ReplicaSet) string {
 	if meaning := rs.Spec.Template.Annotations[meaningAnnotation]; meaning != "" {
 		return meaning
 	}
-	return replicaset.Meaning(&rs.Spec.Template)
+	return replicaset.Meaning(injected(rs).Without(&rs.Spec.Template))
 }
 
-// Templates remembers what the API server makes of the template of each
-// rollout: a template without its defaults says the same as one with them, but
-// only the API server knows the defaults.
+func injected(rs *appsv1.ReplicaSet) replicaset.Injected {
+	return replicaset.ParseInjected(rs.Annotations[v1alpha1.EphemeralMetadataAnnotation])
+}
+
+// meanings of a rollout's template: as it is, and without what canaryMetadata
+// and stableMetadata inject under the same keys. A ReplicaSet has lost the
+// values that these stood for, and undo copies those that stand there now.
+func meanings(ro *v1alpha1.Rollout, template *corev1.PodTemplateSpec) []string {
+	all := []string{replicaset.Meaning(template)}
+	for _, metadata := range []replicaset.Metadata{plan.Ephemeral(ro, mesh.Stable), plan.Ephemeral(ro, mesh.Canary)} {
+		if !metadata.Empty() {
+			all = append(all, replicaset.Meaning(metadata.Without(template)))
+		}
+	}
+	return all
+}
+
+// Templates remembers what the API server has said about the template of each
+// rollout. Losing it is harmless: it is asked again.
 type Templates struct {
 	mu  sync.Mutex
 	all map[cache.ObjectName]tried
 }
 
-// tried is one template by its hash.
+// tried is a template, by what it means as it is written.
 type tried struct {
-	hash, meaning string
-	problems      []string
+	written string
+	// meanings of it with its defaults; none where that could not be told.
+	meanings []string
+	problems []string
+	// taken is the hash whose name another object has, "" for none.
+	taken string
 }
 
 // NewTemplates makes an empty memory.
 func NewTemplates() *Templates { return &Templates{all: map[cache.ObjectName]tried{}} }
 
-// Tried notes what the template with that hash means, or what the API server
-// has against it.
-func (t *Templates) Tried(key cache.ObjectName, hash, meaning string, problems []string) {
+// Tried notes what the API server makes of a rollout's template: the template
+// with its defaults, nil where that cannot be told, or what it has against it.
+func (t *Templates) Tried(ro *v1alpha1.Rollout, defaulted *corev1.PodTemplateSpec, problems []string) {
+	known := tried{written: replicaset.Meaning(&ro.Spec.Template), problems: problems}
+	if defaulted != nil {
+		known.meanings = meanings(ro, defaulted)
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.all[key] = tried{hash: hash, meaning: meaning, problems: problems}
+	t.all[cache.MetaObjectToName(ro)] = known
+}
+
+// Taken notes that the ReplicaSet with a hash of the rollout's template exists
+// already, and is not a revision with that template.
+func (t *Templates) Taken(ro *v1alpha1.Rollout, hash string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	known := t.all[cache.MetaObjectToName(ro)]
+	known.taken = hash
+	t.all[cache.MetaObjectToName(ro)] = known
+}
+
+// Means reports whether the template of a ReplicaSet means what the rollout's
+// does, as far as that can be told.
+func (t *Templates) Means(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
+	written, known := meanings(ro, &ro.Spec.Template), t.of(ro)
+	told := known.written == written[0] && len(known.meanings) > 0
+	return !told || slices.Contains(slices.Concat(written, known.meanings), meaningOf(rs))
 }
 
 // Forget a rollout that is gone.
@@ -67,53 +112,74 @@ func (t *Templates) Forget(key cache.ObjectName) {
 	delete(t.all, key)
 }
 
-func (t *Templates) of(key cache.ObjectName, hash string) (tried, bool) {
+func (t *Templates) of(ro *v1alpha1.Rollout) tried {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	known, ok := t.all[key]
-	return known, ok && known.hash == hash
+	return t.all[cache.MetaObjectToName(ro)]
 }
 
 // template finds the revision of the rollout's template: by its hash, or else
-// by what it means. A template that has yet to be tried counts as no change.
-func (o *Observer) template(key cache.ObjectName, s *plan.Snapshot) {
+// by what it means. Until the template has been tried, and while its hash is
+// taken, it counts as no change.
+func (o *Observer) template(s *plan.Snapshot) {
 	ro := s.Rollout
-	s.Template = replicaset.TemplateHash(&ro.Spec.Template, ro.Status.CollisionCount)
-	labelled := func(hash string) bool {
-		return slices.ContainsFunc(s.Revisions, func(r plan.Revision) bool { return r.Hash == hash })
+	hash := replicaset.TemplateHash(&ro.Spec.Template, ro.Status.CollisionCount)
+	named := labelled(s, hash)
+	s.Template = cmp.Or(named, hash)
+	if named != "" && (named == ro.Status.CurrentPodHash || named == ro.Status.StableRS) {
+		return // decided long ago
 	}
-	if labelled(s.Template) {
+	written := meanings(ro, &ro.Spec.Template)
+	if same := meant(s.Revisions, named, written); same != "" {
+		s.Template = same
 		return
 	}
-	if hash := meant(s.Revisions, replicaset.Meaning(&ro.Spec.Template)); hash != "" {
-		s.Template = hash
-		return
-	}
-	known, ok := o.Templates.of(key, s.Template)
-	switch {
-	case !ok && len(s.Invalid) > 0:
+	known := o.Templates.of(ro)
+	switch same := meant(s.Revisions, named, known.meanings); {
+	case known.written != written[0] && len(s.Invalid) > 0:
 		return // nothing new starts anyway
-	case !ok:
-		s.Untried = s.Template
-		if labelled(ro.Status.CurrentPodHash) {
-			s.Template = ro.Status.CurrentPodHash
-		}
+	case known.written != written[0]:
+		s.Untried = hash
+		s.Template = cmp.Or(has(s.Revisions, ro.Status.CurrentPodHash), s.Template)
+	case same != "":
+		s.Template = same
+	case named != "" && len(known.meanings) == 0:
+		return // nobody can tell
 	case len(known.problems) > 0:
 		s.Invalid = append(s.Invalid, known.problems...)
+	case named == hash, known.taken == hash:
+		s.Taken, s.Template = true, has(s.Revisions, ro.Status.CurrentPodHash)
 	default:
-		if hash := meant(s.Revisions, known.meaning); hash != "" {
-			s.Template = hash
-		}
+		s.Template = hash
 	}
 }
 
-// meant is the hash of the newest revision with a template of that meaning, ""
-// for none.
-func meant(revisions []plan.Revision, meaning string) string {
-	for _, r := range slices.Backward(revisions) {
-		if r.Meaning == meaning {
-			return r.Hash
-		}
+// labelled is the label of the revision that the template's hash names, or the
+// hash of long ago; "" where there is none. A revision may have that label by
+// chance, so this alone does not make it the template's.
+func labelled(s *plan.Snapshot, hash string) string {
+	if len(s.Revisions) == 0 || has(s.Revisions, hash) != "" {
+		return has(s.Revisions, hash)
+	}
+	return has(s.Revisions, replicaset.LegacyTemplateHash(&s.Rollout.Spec.Template, s.Rollout.Status.CollisionCount))
+}
+
+// has gives hash back where a revision has it, and "" else.
+func has(revisions []plan.Revision, hash string) string {
+	if slices.ContainsFunc(revisions, func(r plan.Revision) bool { return r.Hash == hash }) {
+		return hash
 	}
 	return ""
+}
+
+// meant is the hash of the newest revision with a template of one of these
+// meanings, "" for none. The one that has the right label comes first.
+func meant(revisions []plan.Revision, named string, meanings []string) string {
+	found := ""
+	for _, r := range slices.Backward(revisions) {
+		if slices.Contains(meanings, r.Meaning) && (found == "" || r.Hash == named) {
+			found = r.Hash
+		}
+	}
+	return found
 }

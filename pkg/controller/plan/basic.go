@@ -17,7 +17,7 @@ func (v *view) sizeWithoutRouting(t *target) {
 	switch {
 	case t.rule == "FirstDeploy" && v.status.StableRS == "" && len(v.Revisions) <= 1:
 		return // nothing to make room for
-	case n == nil, t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
+	case n == nil, t.rule == "Collision", t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
 		t.aims = nil // the sides only move together
 		return
 	}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
 // Plan is what each hand has to do now. Carrying out any part of it, or none,
@@ -18,9 +19,18 @@ type Plan struct {
 	// Create is the hash of the revision to create, with 0 replicas and the
 	// number Number; "" for none.                            -> rollout loop
 	Create string
+	// Apart keeps the pods of the revision to create off the nodes of another,
+	// nil where they may share them.                         -> rollout loop
+	Apart *replicaset.Apart
 	// Number is the revision number of the current revision, and of the
 	// Rollout.                                               -> rollout loop
 	Number int64
+	// Inject has the metadata to put into templates, by hash; one that is to
+	// stay as it is has no entry.                            -> rollout loop
+	Inject map[string]Injection
+	// Relabel has what to change about the pods of revisions whose template
+	// has changed, by hash.                                  -> scale loop
+	Relabel map[string]replicaset.Change
 	// Delete names the revisions beyond the history limit.   -> rollout loop
 	Delete []string
 	// Sets has the revisions to scale or to annotate, by hash; one that is to

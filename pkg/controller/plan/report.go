@@ -21,6 +21,7 @@ func report(v *view, t target, o orders) Plan {
 	pos := v.advance(t, &o)
 	p := Plan{Rule: t.rule, Sets: o.sets, Slots: o.slots, Route: o.route, Number: v.number()}
 	p.Create, p.Delete = v.create(t), v.history()
+	p.Apart, p.Inject, p.Relabel = v.apart(p.Create), v.inject(p.Create), v.relabel(o)
 	p.Evict = v.evictions(o)
 	p.Release = v.release()
 
@@ -66,7 +67,11 @@ func (v *view) history() []string {
 }
 
 func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
-	if v.Untried == "" {
+	if v.Taken {
+		count := 1 + deref(st.CollisionCount)
+		st.CollisionCount = &count
+	}
+	if v.Untried == "" && !v.Taken {
 		st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
 	}
 	if pos.reset || pos.promoted && st.CurrentPodHash == "" {

@@ -22,6 +22,7 @@ type rule struct {
 // last one always does. docs/state-machine.md is made of this list and of what
 // is said of each function in it.
 var rules = []rule{
+	{"Collision", (*view).collides, wantNothing},
 	{"FirstDeploy", (*view).firstDeploy, wantFirstDeploy},
 	{"NewRevision", (*view).newRevision, wantNewRevision},
 	{"Aborted", (*view).aborted, wantAborted},
@@ -76,6 +77,9 @@ type aim struct {
 	size  int32
 	delay *time.Duration
 }
+
+// collides: the hash of the template is that of another ReplicaSet.
+func (v *view) collides() bool { return v.Taken }
 
 // firstDeploy: no revision is stable yet, or its ReplicaSet is gone.
 func (v *view) firstDeploy() bool { return v.stable == nil }
@@ -139,6 +143,10 @@ func wantFirstDeploy(v *view) target {
 	}
 	return t
 }
+
+// wantNothing leaves everything as it is until status says how to make another
+// hash.
+func wantNothing(*view) target { return target{hold: true, silent: true} }
 
 // wantNewRevision only makes the new revision known: its pods, and all that
 // follows, come with the next rule.

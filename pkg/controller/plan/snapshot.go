@@ -8,6 +8,7 @@ import (
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
 // Snapshot is everything that a decision may depend on. It is read-only.
@@ -24,6 +25,9 @@ type Snapshot struct {
 	// whether it means the same as that of a revision, "" if it is. Template
 	// is that of the current revision meanwhile.
 	Untried string
+	// Taken: the hash that a new revision would get is that of another
+	// ReplicaSet. Template is that of the current revision meanwhile.
+	Taken bool
 	// Invalid lists what is wrong with the spec itself.
 	Invalid []string
 	// Refs lists the referenced objects that are missing or malformed.
@@ -58,8 +62,10 @@ type Settings struct {
 // Revision is one owned ReplicaSet.
 type Revision struct {
 	Name, Hash string
-	// Meaning of its template, as replicaset.Meaning gives it.
-	Meaning string
+	// Meaning of its template, as replicaset.Meaning gives it, without what
+	// was injected.
+	Meaning  string
+	Injected replicaset.Injected
 	// Number is its revision annotation, 0 where there is none.
 	Number  int64
 	Created time.Time

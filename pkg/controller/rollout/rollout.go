@@ -65,7 +65,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	}
 	var untried error // keeps the new template from being acted on, and nothing else
 	if s.Untried != "" {
-		untried = h.try(ctx, key, s)
+		untried = h.try(ctx, s)
 		if s, p, found, err = h.Plan(ctx, key); err != nil || !found {
 			return 0, err
 		}
@@ -111,15 +111,18 @@ func (h *Hand) forget(key cache.ObjectName) {
 	delete(h.told, key)
 }
 
-// sets creates the revision that is wanted, numbers it, and deletes those
-// beyond the history limit.
+// sets creates the revision that is wanted, numbers and marks those that there
+// are, and deletes those beyond the history limit.
 func (h *Hand) sets(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	if p.Create != "" {
 		if err := h.create(ctx, s, p); err != nil {
 			return err
 		}
-	} else if err := h.renumber(ctx, s, p); err != nil {
-		return err
+	}
+	for _, r := range s.Revisions {
+		if err := h.mark(ctx, s, p, r); err != nil {
+			return err
+		}
 	}
 	for _, name := range p.Delete {
 		if err := h.delete(ctx, s, name); err != nil {

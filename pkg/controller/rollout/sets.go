@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"slices"
 	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -41,7 +42,7 @@ func (h *Hand) heal(ctx context.Context, key cache.ObjectName) error {
 
 // create makes the ReplicaSet of a new revision, without pods.
 func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
-	rs := newSet(s.Rollout, p.Create, p.Number)
+	rs := newSet(s.Rollout, p)
 	key := cache.MetaObjectToName(rs)
 	sets := h.Kube.AppsV1().ReplicaSets(rs.Namespace)
 	if err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
@@ -49,13 +50,15 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	}); err != nil {
 		return err
 	}
-	if _, found, _ := h.Caches.Sets.Get(key); found {
+	if there, found, _ := h.Caches.Sets.Get(key); found && metav1.IsControlledBy(there, s.Rollout) {
 		return nil // a lost answer has turned up
 	}
 	err := h.Caches.Sets.Write(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
 		return sets.Create(ctx, rs, metav1.CreateOptions{FieldManager: kit.FieldManager})
 	})
 	switch {
+	case apierrors.IsAlreadyExists(err):
+		return h.exists(ctx, s, rs)
 	case apierrors.IsInvalid(err), apierrors.IsForbidden(err):
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
 		return &mesh.Fault{Object: "spec.template", Problem: err.Error()}
@@ -68,10 +71,40 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	return nil
 }
 
+// exists looks at the ReplicaSet that has the name of the one to make, and
+// that the caches do not show. It is ours where the answer to an earlier create
+// was lost, or its watch event is late. It is not where a Rollout of this name
+// was deleted and its ReplicaSets were not, or where two templates have the
+// same hash: then the next plan makes another hash.
+func (h *Hand) exists(ctx context.Context, s plan.Snapshot, wanted *appsv1.ReplicaSet) error {
+	ctx, cancel := context.WithTimeout(ctx, loop.WriteTimeout)
+	defer cancel()
+	rs, err := h.Kube.AppsV1().ReplicaSets(wanted.Namespace).Get(ctx, wanted.Name, metav1.GetOptions{})
+	if apierrors.IsNotFound(err) {
+		return loop.ErrStale
+	}
+	if err != nil {
+		return fmt.Errorf("see whose ReplicaSet %s is: %w", wanted.Name, err)
+	}
+	hash := wanted.Labels[replicaset.HashLabel]
+	ours := metav1.IsControlledBy(rs, s.Rollout) && rs.Labels[replicaset.HashLabel] == hash && h.Templates.Means(s.Rollout, rs)
+	switch {
+	case ours && rs.DeletionTimestamp != nil:
+		return fmt.Errorf("wait until ReplicaSet %s is deleted: %w", rs.Name, loop.ErrStale)
+	case ours:
+		h.Caches.Sets.Wrote(rs)
+	default:
+		klog.FromContext(ctx).Info("Hash taken", "replicaSet", rs.Name, "owner", metav1.GetControllerOf(rs))
+		h.Templates.Taken(s.Rollout, hash)
+	}
+	h.Wake(cache.MetaObjectToName(s.Rollout))
+	return loop.ErrStale
+}
+
 // try asks the API server what it makes of a template that no revision has to
 // the letter: written without its defaults, it may still be one of theirs.
-func (h *Hand) try(ctx context.Context, key cache.ObjectName, s plan.Snapshot) error {
-	rs := newSet(s.Rollout, s.Untried, 0)
+func (h *Hand) try(ctx context.Context, s plan.Snapshot) error {
+	rs := newSet(s.Rollout, plan.Plan{Create: s.Untried})
 	rs.GenerateName, rs.Name = rs.Name+"-", "" // whatever has that name is no matter here
 	ctx, cancel := context.WithTimeout(ctx, loop.WriteTimeout)
 	defer cancel()
@@ -81,13 +114,15 @@ func (h *Hand) try(ctx context.Context, key cache.ObjectName, s plan.Snapshot) e
 	switch {
 	case apierrors.IsInvalid(err):
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
-		h.Templates.Tried(key, s.Untried, "", causes(err))
+		h.Templates.Tried(s.Rollout, nil, causes(err))
+	case err != nil && slices.ContainsFunc(s.Revisions, func(r plan.Revision) bool { return r.Hash == s.Untried }):
+		h.Templates.Tried(s.Rollout, nil, nil) // a revision that exists is not held up
 	case err != nil:
-		return fmt.Errorf("try the template of Rollout %s: %w", key, err)
+		return fmt.Errorf("try the template of Rollout %s: %w", s.Rollout.Name, err)
 	default:
-		h.Templates.Tried(key, s.Untried, replicaset.Meaning(&answer.Spec.Template), nil)
+		h.Templates.Tried(s.Rollout, &answer.Spec.Template, nil)
 	}
-	h.Wake(key)
+	h.Wake(cache.MetaObjectToName(s.Rollout))
 	return nil
 }
 
@@ -105,7 +140,9 @@ func causes(err error) []string {
 	return all
 }
 
-func newSet(ro *v1alpha1.Rollout, hash string, number int64) *appsv1.ReplicaSet {
+// newSet is the ReplicaSet of the revision that a plan creates.
+func newSet(ro *v1alpha1.Rollout, p plan.Plan) *appsv1.ReplicaSet {
+	hash, metadata := p.Create, p.Inject[p.Create]
 	annotations := maps.Clone(ro.Annotations)
 	if annotations == nil {
 		annotations = map[string]string{}
@@ -113,14 +150,23 @@ func newSet(ro *v1alpha1.Rollout, hash string, number int64) *appsv1.ReplicaSet 
 	for _, key := range notCopied {
 		delete(annotations, key)
 	}
-	annotations[v1alpha1.RevisionAnnotation] = strconv.FormatInt(number, 10)
+	annotations[v1alpha1.RevisionAnnotation] = strconv.FormatInt(p.Number, 10)
 	annotations[v1alpha1.DesiredReplicasAnnotation] = strconv.Itoa(int(ro.Spec.Desired()))
+	if note := metadata.Annotation(); note != "" {
+		annotations[v1alpha1.EphemeralMetadataAnnotation] = note
+	}
 	template := replicaset.Labelled(&ro.Spec.Template, hash)
+	labels := template.Labels // without what comes and goes
+	with := metadata.Inject(replicaset.Metadata{Labels: template.Labels, Annotations: template.Annotations})
+	template.Labels, template.Annotations = with.Labels, with.Annotations
+	if p.Apart != nil {
+		p.Apart.Put(&template)
+	}
 	none := int32(0)
 	return &appsv1.ReplicaSet{
 		ObjectMeta: metav1.ObjectMeta{
 			Namespace: ro.Namespace, Name: replicaset.Name(ro.Name, hash),
-			Labels: template.Labels, Annotations: annotations,
+			Labels: labels, Annotations: annotations,
 			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind("Rollout"))},
 		},
 		Spec: appsv1.ReplicaSetSpec{
@@ -130,24 +176,30 @@ func newSet(ro *v1alpha1.Rollout, hash string, number int64) *appsv1.ReplicaSet 
 	}
 }
 
-// renumber makes the current revision the newest where an older one is used
-// again.
-func (h *Hand) renumber(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
-	key := cache.NewObjectName(s.Rollout.Namespace, replicaset.Name(s.Rollout.Name, s.Template))
+// mark writes into a ReplicaSet what changes about it while it is kept: the
+// metadata of its pods, and a new number where it is used again.
+func (h *Hand) mark(ctx context.Context, s plan.Snapshot, p plan.Plan, r plan.Revision) error {
+	key := cache.NewObjectName(s.Rollout.Namespace, r.Name)
 	rs, found, stale := h.Caches.Sets.Get(key)
-	number := strconv.FormatInt(p.Number, 10)
-	if !found || stale || rs.Annotations[v1alpha1.RevisionAnnotation] == number || !metav1.IsControlledBy(rs, s.Rollout) {
+	if !found || stale {
 		return nil
 	}
-	annotations := map[string]any{v1alpha1.RevisionAnnotation: number}
-	if old := rs.Annotations[v1alpha1.RevisionAnnotation]; old != "" {
-		history := old
-		if earlier := rs.Annotations[v1alpha1.RevisionHistoryAnnotation]; earlier != "" {
-			history = earlier + "," + old
-		}
-		annotations[v1alpha1.RevisionHistoryAnnotation] = history
+	annotations := map[string]any{}
+	if r.Hash == s.Template {
+		renumber(rs, strconv.FormatInt(p.Number, 10), annotations)
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "annotations": annotations}})
+	change := map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "annotations": annotations}}
+	if in, ok := p.Inject[r.Hash]; ok {
+		annotations[v1alpha1.EphemeralMetadataAnnotation] = nil
+		if note := in.Annotation(); note != "" {
+			annotations[v1alpha1.EphemeralMetadataAnnotation] = note
+		}
+		change["spec"] = map[string]any{"template": map[string]any{"metadata": in.Change}}
+	}
+	if len(annotations) == 0 {
+		return nil
+	}
+	patch, err := json.Marshal(change)
 	if err != nil {
 		return err
 	}
@@ -155,9 +207,25 @@ func (h *Hand) renumber(ctx context.Context, s plan.Snapshot, p plan.Plan) error
 		return h.Kube.AppsV1().ReplicaSets(key.Namespace).Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
 	})
 	if err != nil {
-		return fmt.Errorf("number ReplicaSet %s: %w", key.Name, err)
+		return fmt.Errorf("mark ReplicaSet %s: %w", key.Name, err)
 	}
 	return nil
+}
+
+// renumber makes the current revision the newest where an older one is used
+// again.
+func renumber(rs *appsv1.ReplicaSet, number string, annotations map[string]any) {
+	old := rs.Annotations[v1alpha1.RevisionAnnotation]
+	if old == number {
+		return
+	}
+	annotations[v1alpha1.RevisionAnnotation] = number
+	if earlier := rs.Annotations[v1alpha1.RevisionHistoryAnnotation]; earlier != "" && old != "" {
+		old = earlier + "," + old
+	}
+	if old != "" {
+		annotations[v1alpha1.RevisionHistoryAnnotation] = old
+	}
 }
 
 func (h *Hand) delete(ctx context.Context, s plan.Snapshot, name string) error {

@@ -47,6 +47,9 @@ func (w *World) Show() string {
 		b.WriteString("\n")
 	}
 	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
+	if n := ro.Status.CollisionCount; n != nil {
+		fmt.Fprintf(&b, "  collisions: %d\n", *n)
+	}
 	w.showServices(&b, stable, canary)
 	if blocked := ro.Status.BlockedOn; blocked != nil {
 		fmt.Fprintf(&b, "  blocked: %s %s has %s, wants %s\n", blocked.Gate, w.named(blocked.Object), w.named(blocked.Have), w.named(blocked.Want))

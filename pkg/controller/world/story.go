@@ -117,6 +117,8 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).doRemove,
 	"annotate":     (*World).doAnnotate,
+	"plant":        (*World).doPlant,
+	"rehash":       func(w *World, _ map[string]string, _ string) error { w.Rehash(); return nil },
 	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {

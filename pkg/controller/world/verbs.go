@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
@@ -105,7 +106,7 @@ func (w *World) DeleteRollout() error { return w.API.Delete(rolloutsResource, Ke
 // SetOf is the name of the ReplicaSet of a version, "" if there is none.
 func (w *World) SetOf(image string) string {
 	for _, key := range sortedKeys(w.API.objects[setsResource]) {
-		if rs := w.set(key); rs.Spec.Template.Spec.Containers[0].Image == image {
+		if rs := w.set(key); rs.Spec.Template.Spec.Containers[0].Image == image && metav1.IsControlledBy(rs, w.Rollout()) {
 			return rs.Name
 		}
 	}

@@ -1,0 +1,86 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"strings"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/client-go/tools/cache"
+)
+
+// doPlant makes the ReplicaSet that a deploy of image would make, but for its
+// template, which is that of another version, and its owner: "none", "gone"
+// (a deleted Rollout of this name) or "rollout".
+func (w *World) doPlant(args map[string]string, _ string) error {
+	ro := w.Rollout()
+	template := ro.Spec.Template.DeepCopy()
+	template.Spec.Containers[0].Image = args["image"]
+	hash := replicaset.TemplateHash(template, ro.Status.CollisionCount)
+	template.Spec.Containers[0].Image = args["template"]
+	labelled := replicaset.Labelled(template, hash)
+	rs := &appsv1.ReplicaSet{
+		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: Namespace, Name: replicaset.Name(Name, hash), Labels: labelled.Labels,
+			Annotations: map[string]string{v1alpha1.RevisionAnnotation: "0"},
+		},
+		Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Selector: replicaset.Selector(ro.Spec.Selector, hash), Template: labelled},
+	}
+	if args["owner"] != "none" {
+		ref := metav1.NewControllerRef(ro, v1alpha1.SchemeGroupVersion.WithKind("Rollout"))
+		if args["owner"] == "gone" {
+			ref.UID = "another"
+		}
+		rs.OwnerReferences = []metav1.OwnerReference{*ref}
+	}
+	w.put(setsResource, rs)
+	return nil
+}
+
+// Rehash makes everything look as another build, or another controller, would
+// have left it: it has other hashes for the same templates, and writes fields
+// that say nothing.
+func (w *World) Rehash() {
+	hashes := map[string]string{}
+	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+		hash := w.set(key).Labels[replicaset.HashLabel]
+		hashes[hash] = "o" + hash
+	}
+	for resource, objects := range w.API.objects {
+		renamed := map[cache.ObjectName]*unstructured.Unstructured{}
+		for key, obj := range objects {
+			for old, other := range hashes {
+				obj = replaced(obj, old, other)
+			}
+			if resource == setsResource {
+				must(unstructured.SetNestedField(obj.Object, nil, "spec", "template", "metadata", "creationTimestamp"))
+			}
+			renamed[cache.NewObjectName(key.Namespace, obj.GetName())] = obj
+		}
+		w.API.objects[resource] = renamed
+	}
+	for set, ready := range w.ready {
+		hash := strings.TrimPrefix(set, Name+"-")
+		delete(w.ready, set)
+		w.ready[replicaset.Name(Name, hashes[hash])] = ready
+	}
+	w.remember()
+	w.Restart()
+}
+
+func replaced(obj *unstructured.Unstructured, old, other string) *unstructured.Unstructured {
+	data, err := json.Marshal(obj.Object)
+	must(err)
+	out := &unstructured.Unstructured{}
+	must(utiljson.Unmarshal([]byte(strings.ReplaceAll(string(data), old, other)), &out.Object))
+	return out
+}
