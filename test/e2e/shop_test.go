@@ -165,7 +165,7 @@ func (s *shop) manifest() string {
 	fmt.Fprintf(&b, "  template: {metadata: {labels: {app: web}}, spec: %s}\n", podSpec("v1", s.env))
 	indent(&b, "  ", s.spec)
 	b.WriteString("  strategy:\n    canary:\n      maxSurge: 1\n")
-	if s.router != none {
+	if s.router != none && !strings.Contains(s.canary, "pingPong") {
 		b.WriteString("      stableService: stable\n      canaryService: canary\n")
 	}
 	if planes := s.dataPlanes(); planes != "" {

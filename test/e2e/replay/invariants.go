@@ -114,7 +114,7 @@ func (r reading) enough(x side, w int32) int32 {
 	if x.service == r.stable.service {
 		return min(need, max(1, r.desired-r.maxUnavailable()))
 	}
-	if r.hasOwnScale() {
+	if r.hasOwnScale() || r.ro.Spec.Strategy.Canary.ReplicaProgressThreshold != nil {
 		return 1
 	}
 	if filled := r.filledFor(x.hash); w == 100 && filled > 0 {

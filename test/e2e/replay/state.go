@@ -128,8 +128,14 @@ func (s state) read(rollout string) (r reading, ok bool) {
 		}
 	}
 	canary := r.ro.Spec.Strategy.Canary
-	r.stable = s.side(r, canary.StableService)
-	r.canary = s.side(r, canary.CanaryService)
+	stable, other := canary.StableService, canary.CanaryService
+	if p := canary.PingPong; p != nil {
+		stable, other = p.PingService, p.PongService
+		if r.ro.Status.Canary.StablePingPong == "pong" {
+			stable, other = other, stable
+		}
+	}
+	r.stable, r.canary = s.side(r, stable), s.side(r, other)
 	for _, object := range s.objects {
 		if route, is := object.(*unstructured.Unstructured); is && canary.TrafficRouting != nil && names(canary.TrafficRouting, route) {
 			stable, toCanary := carried(route, r.stable.service, r.canary.service)
