@@ -112,6 +112,7 @@ func TestNeedVectors(t *testing.T) {
 		{5, 0, 100, 0},
 		{1, 1, 100, 1},
 		{200, 4, 100, 8},
+		{1 << 30, 1 << 30, 100, 1<<31 - 1},
 	} {
 		if got := Need(x.weight, x.desired, x.total); got != x.want {
 			t.Errorf("Need(%d, %d, %d) = %d, want %d", x.weight, x.desired, x.total, got, x.want)

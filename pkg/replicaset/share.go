@@ -3,6 +3,8 @@
 
 package replicaset
 
+import "math"
+
 // Need is the number of pods that a weight of total needs when desired pods
 // carry everything: 0 for no weight or no desired pods, else
 // max(1, ceil(weight x desired / total)).
@@ -30,4 +32,5 @@ func Carries(pods, desired, total int32) int32 {
 	return int32(int64(pods) * int64(total) / int64(desired))
 }
 
-func ceilDiv(a, b int64) int32 { return int32((a + b - 1) / b) }
+// ceilDiv is a/b rounded up, and at most what a number of pods can be.
+func ceilDiv(a, b int64) int32 { return int32(min((a+b-1)/b, math.MaxInt32)) }

@@ -40,7 +40,7 @@ func (v *view) asked(index int) (weight, size, enough int32) {
 	if scale, at := explicitScale(v.steps, index); scale != nil && v.routed && index < len(v.steps) {
 		explicit := v.floored(v.need(deref(scale.Weight)))
 		if scale.Replicas != nil {
-			explicit = *scale.Replicas
+			explicit = max(0, *scale.Replicas)
 		}
 		if at > weightStep {
 			size = max(size, explicit)
