@@ -68,11 +68,11 @@ func (w *World) Rehash() {
 		}
 		w.API.objects[resource] = renamed
 	}
-	for set, ready := range w.ready {
-		hash := strings.TrimPrefix(set, Name+"-")
-		delete(w.ready, set)
-		w.ready[replicaset.Name(Name, hashes[hash])] = ready
+	ready := map[string]int32{}
+	for old, other := range hashes {
+		ready[replicaset.Name(Name, other)] = w.ready[replicaset.Name(Name, old)]
 	}
+	w.ready = ready
 	w.remember()
 	w.Restart()
 }
