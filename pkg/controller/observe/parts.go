@@ -47,6 +47,7 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 		MinReadySeconds: rs.Spec.MinReadySeconds,
 		Meaning:         meaningOf(rs),
 		Injected:        injected(rs),
+		New:             rs.Generation <= 1,
 		Lagging:         rs.Status.ObservedGeneration < rs.Generation,
 		Stale:           o.Caches.Sets.Stale(cache.MetaObjectToName(rs)),
 	}

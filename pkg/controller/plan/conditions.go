@@ -102,18 +102,22 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 	switch {
 	case st.Abort && !pos.reset:
 		return v.reportAbort(st, pos, reason)
-	case v.create(t) != "":
+	case v.create(t) != "", pos.reset && v.isNew(v.revision(v.Template)):
 		put(corev1.ConditionTrue, v1alpha1.ReasonNewReplicaSetCreated, "Created new replica set %q", name)
+		v.touch(st)
 	case pos.reset:
 		put(corev1.ConditionTrue, v1alpha1.ReasonFoundNewReplicaSet, "Found new replica set %q", name)
+		v.touch(st)
 	case reason == v1alpha1.ReasonRolloutAborted:
 		put(corev1.ConditionUnknown, v1alpha1.ReasonRolloutRetry, "Retrying Rollout after abort")
 	case paused && !v.atStable():
 		if reason != v1alpha1.ReasonPaused {
 			put(corev1.ConditionUnknown, v1alpha1.ReasonPaused, "Rollout is paused")
+			return v.tellByHand(v.paused(), v1alpha1.EventRolloutPaused, "Rollout is paused (manually paused)")
 		}
 	case reason == v1alpha1.ReasonPaused:
 		put(corev1.ConditionUnknown, v1alpha1.ReasonResumed, "Rollout is resumed")
+		return v.tellByHand(!v.status.ControllerPause, v1alpha1.EventRolloutResumed, "Rollout is resumed")
 	case healthy:
 		put(corev1.ConditionTrue, v1alpha1.ReasonNewReplicaSetAvailable, "ReplicaSet %q has successfully progressed.", name)
 	case reason == v1alpha1.ReasonNewReplicaSetAvailable && v.atStable() && st.AvailableReplicas < v.desired:
@@ -126,6 +130,17 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 	}
 	return nil
 }
+
+// tellByHand tells of what spec.paused has done; of pause steps the step tells.
+func (v *view) tellByHand(byHand bool, reason, message string) []Event {
+	if !byHand {
+		return nil
+	}
+	return []Event{{Reason: reason, Message: message}}
+}
+
+// isNew reports whether r was made for the update that begins.
+func (v *view) isNew(r *Revision) bool { return v.stable == nil || r != nil && r.New }
 
 func (v *view) reportAbort(st *v1alpha1.RolloutStatus, pos position, reason string) []Event {
 	if reason == v1alpha1.ReasonRolloutAborted {
@@ -168,13 +183,17 @@ func (v *view) overdue(st *v1alpha1.RolloutStatus, progressing *v1alpha1.Rollout
 	return v.onTheClock(st) && v.Now.After(progressing.LastUpdateTime.Add(v.Rollout.Spec.ProgressDeadline()))
 }
 
-// onTheClock: not while the user, or a delay, is what is waited for.
+// onTheClock: not while the user, or a delay, is what is waited for, and not
+// once all that is left to do is to take old pods down.
 func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 	c := condition(st, v1alpha1.RolloutProgressing)
 	if c == nil || c.Status == corev1.ConditionFalse || v.paused() || len(st.PauseConditions) > 0 || c.Reason == v1alpha1.ReasonNewReplicaSetAvailable {
 		return false
 	}
 	if v.index < len(v.steps) && v.steps[v.index].Pause != nil && !v.atStable() {
+		return false
+	}
+	if v.atStable() && available(v.current) >= v.desired && v.trafficAtRest() {
 		return false
 	}
 	for i := range v.Revisions {
@@ -220,8 +239,7 @@ func (v *view) set(st *v1alpha1.RolloutStatus, kind v1alpha1.RolloutConditionTyp
 	}
 }
 
-// put sets a condition. Times move only with status and reason; a condition
-// that says what it said before is left alone.
+// put sets a condition. Times move only with status and reason.
 func (v *view) put(st *v1alpha1.RolloutStatus, kind v1alpha1.RolloutConditionType, status corev1.ConditionStatus, reason, message string) {
 	now := metav1.NewTime(v.Now)
 	c := condition(st, kind)
@@ -234,13 +252,11 @@ func (v *view) put(st *v1alpha1.RolloutStatus, kind v1alpha1.RolloutConditionTyp
 	}
 	if c.Status != status || c.Reason != reason {
 		c.LastUpdateTime = now
-	} else if kind != v1alpha1.InvalidSpec && kind != v1alpha1.RolloutReplicaFailure {
-		return
 	}
 	c.Status, c.Reason, c.Message = status, reason, message
 }
 
-// touch notes progress.
+// touch notes progress, or that a new revision begins.
 func (v *view) touch(st *v1alpha1.RolloutStatus) {
 	if c := condition(st, v1alpha1.RolloutProgressing); c != nil {
 		c.LastUpdateTime = metav1.NewTime(v.Now)

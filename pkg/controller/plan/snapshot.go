@@ -72,6 +72,8 @@ type Revision struct {
 	// Spec is spec.replicas; the others are its status.
 	Spec, Replicas, Ready, Available int32
 	MinReadySeconds                  int32
+	// New: it was made, and nothing was asked of it yet.
+	New bool
 	// Lagging: its status is older than its spec.
 	Lagging bool
 	// Stale: what was read may be older than our last write to it.
