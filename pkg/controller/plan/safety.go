@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -61,17 +62,18 @@ func allow(v *view, t target) orders {
 	if t.waiting != nil {
 		o.blocked = append(o.blocked, *t.waiting)
 	}
-	flips := orders{slots: o.slots}
-	v.allowSlots(t, &flips)
+	stable, canary := orders{slots: o.slots}, orders{slots: o.slots}
+	v.allowSlot(mesh.Stable, t, &stable)
+	v.allowSlot(mesh.Canary, t, &canary)
 	v.allowRoute(t, &o)
-	nameSelector(o.blocked, flips.blocked)
-	o.blocked = append(o.blocked, flips.blocked...)
+	nameSelector(o.blocked, canary.blocked)
+	o.blocked = slices.Concat(o.blocked, stable.blocked, canary.blocked)
 	v.allowSizes(t, &o)
 	return o
 }
 
-// nameSelector: where a selector has to move first, what keeps that from being
-// moved is what blocks.
+// nameSelector: where C's selector has to move first, what keeps that from
+// being moved is what blocks.
 func nameSelector(blocked, flips []Blocked) {
 	if len(flips) == 0 {
 		return

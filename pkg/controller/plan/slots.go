@@ -9,31 +9,23 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
 
-// roles in the order in which they are decided.
+// roles in the order in which they are listed.
 var roles = [...]mesh.Role{mesh.Stable, mesh.Canary}
 
-// allowSlots decides which Services are re-pointed now: S to the stable
+// allowSlot decides whether a Service is re-pointed now: S to the stable
 // revision, C to where the rule wants it.
-func (v *view) allowSlots(t target, o *orders) {
-	for _, role := range roles {
-		slot, named := v.Slots[role]
-		hash := t.canary
-		if role == mesh.Stable && v.stable != nil {
-			hash = v.stable.Hash
-		}
-		r := v.revision(hash)
-		switch {
-		case !named || slot.Missing || slot.Stale || r == nil:
-			continue
-		case v.ownedByAnother(slot):
-			continue // named as a Ref
-		case slot.Hash == hash:
-			if slot.Owner != v.Rollout.Name {
-				o.slots[role] = hash
-			}
-		case v.allowFlip(role, slot, r, o):
-			o.slots[role] = hash
-		}
+func (v *view) allowSlot(role mesh.Role, t target, o *orders) {
+	slot, named := v.Slots[role]
+	hash := t.canary
+	if role == mesh.Stable && v.stable != nil {
+		hash = v.stable.Hash
+	}
+	r := v.revision(hash)
+	switch {
+	case !named || slot.Missing || slot.Stale || r == nil, v.ownedByAnother(slot):
+	case slot.Hash == hash && slot.Owner == v.Rollout.Name:
+	case slot.Hash == hash, v.allowFlip(role, slot, r, o):
+		o.slots[role] = hash
 	}
 }
 
