@@ -68,11 +68,6 @@ func (w *World) Rehash() {
 		}
 		w.API.objects[resource] = renamed
 	}
-	ready := map[string]int32{}
-	for old, other := range hashes {
-		ready[replicaset.Name(Name, other)] = w.ready[replicaset.Name(Name, old)]
-	}
-	w.ready = ready
 	w.remember()
 	w.Restart()
 }
