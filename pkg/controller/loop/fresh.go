@@ -142,10 +142,12 @@ func (f *Fresh[T]) Write(ctx context.Context, key cache.ObjectName, send func(co
 }
 
 // Heal reads a stale object from the API server, past any cache. It sends
-// nothing where the object is not stale.
-func (f *Fresh[T]) Heal(ctx context.Context, key cache.ObjectName, get func(context.Context) (T, error)) error {
+// nothing where the object is not stale. healed reports that it was, and is no
+// longer: whoever planned with it as unknown has to plan again, and no watch
+// event will say so.
+func (f *Fresh[T]) Heal(ctx context.Context, key cache.ObjectName, get func(context.Context) (T, error)) (healed bool, err error) {
 	if !f.Stale(key) {
-		return nil
+		return false, nil
 	}
 	object, err := get(ctx)
 	if errors.IsNotFound(err) {
@@ -153,13 +155,13 @@ func (f *Fresh[T]) Heal(ctx context.Context, key cache.ObjectName, get func(cont
 		defer f.mu.Unlock()
 		delete(f.over, key)
 		delete(f.unsure, key)
-		return nil
+		return true, nil
 	}
 	if err != nil {
-		return err
+		return false, err
 	}
 	f.Wrote(object)
-	return nil
+	return true, nil
 }
 
 // cached is the informer's version. The caller holds mu.

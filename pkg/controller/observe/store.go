@@ -83,20 +83,22 @@ func (s Store) changed(ctx context.Context, routes *Routes, seen *unstructured.U
 	return true
 }
 
-// Heal reads the objects again whose last write has an unknown outcome.
-func (s Store) Heal(ctx context.Context, objects []mesh.Object) error {
+// Heal reads the objects again whose last write has an unknown outcome, and
+// reports whether there was one.
+func (s Store) Heal(ctx context.Context, objects []mesh.Object) (healed bool, err error) {
 	for _, o := range objects {
 		routes := s.Caches.Routes(o.Resource)
 		if routes == nil {
 			continue
 		}
 		key := cache.NewObjectName(o.Namespace, o.Name)
-		err := routes.Fresh.Heal(ctx, key, func(ctx context.Context) (*unstructured.Unstructured, error) { return s.read(ctx, routes, key) })
+		was, err := routes.Fresh.Heal(ctx, key, func(ctx context.Context) (*unstructured.Unstructured, error) { return s.read(ctx, routes, key) })
 		if err != nil {
-			return err
+			return healed, err
 		}
+		healed = healed || was
 	}
-	return nil
+	return healed, nil
 }
 
 // read an object from the API server, past any cache.

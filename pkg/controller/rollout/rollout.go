@@ -52,8 +52,11 @@ func New(desk *observe.Desk, kube kubernetes.Interface, rollouts clientset.Inter
 
 // Sync makes the ReplicaSets and the status of one rollout what the plan says.
 func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
-	if err := h.heal(ctx, key); err != nil {
+	switch healed, err := h.heal(ctx, key); {
+	case err != nil:
 		return 0, err
+	case healed:
+		h.Wake(key)
 	}
 	s, p, found, err := h.Plan(ctx, key)
 	if err != nil {

@@ -34,7 +34,7 @@ var notCopied = []string{
 }
 
 // heal reads again what a lost answer has left unknown.
-func (h *Hand) heal(ctx context.Context, key cache.ObjectName) error {
+func (h *Hand) heal(ctx context.Context, key cache.ObjectName) (healed bool, err error) {
 	return h.Caches.Rollouts.Heal(ctx, key, func(ctx context.Context) (*v1alpha1.Rollout, error) {
 		return h.Rollouts.ArgoprojV1alpha1().Rollouts(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 	})
@@ -45,7 +45,7 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	rs := newSet(s.Rollout, p)
 	key := cache.MetaObjectToName(rs)
 	sets := h.Kube.AppsV1().ReplicaSets(rs.Namespace)
-	if err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
+	if _, err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
 		return sets.Get(ctx, rs.Name, metav1.GetOptions{})
 	}); err != nil {
 		return err

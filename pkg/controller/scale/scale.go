@@ -50,8 +50,11 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if err != nil || !found {
 		return 0, err
 	}
-	if err := h.heal(ctx, s); err != nil {
+	switch healed, err := h.heal(ctx, s); {
+	case err != nil:
 		return 0, err
+	case healed:
+		h.Wake(key)
 	}
 	err = h.scale(ctx, s, p, false)
 	if err == nil && risky(p) {
@@ -68,17 +71,18 @@ func risky(p plan.Plan) bool {
 }
 
 // heal reads again what a lost answer has left unknown.
-func (h *Hand) heal(ctx context.Context, s plan.Snapshot) error {
+func (h *Hand) heal(ctx context.Context, s plan.Snapshot) (healed bool, err error) {
 	for _, r := range s.Revisions {
 		key := cache.NewObjectName(s.Rollout.Namespace, r.Name)
-		err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
+		was, err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
 			return h.Kube.AppsV1().ReplicaSets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 		})
 		if err != nil {
-			return err
+			return healed, err
 		}
+		healed = healed || was
 	}
-	return nil
+	return healed, nil
 }
 
 // scale patches the ReplicaSets that shrink, or those that do not: taking pods
@@ -91,8 +95,8 @@ func (h *Hand) scale(ctx context.Context, s plan.Snapshot, p plan.Plan, shrinkin
 		if !ok || set.Shrinks != shrinking {
 			continue
 		}
-		errs = append(errs, h.patch(ctx, s, r, set))
-		wrote = true
+		err := h.patch(ctx, s, r, set)
+		errs, wrote = append(errs, err), wrote || err == nil
 	}
 	if wrote {
 		h.Wake(cache.MetaObjectToName(s.Rollout))

@@ -48,8 +48,11 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if !found {
 		return 0, h.leave(ctx, key)
 	}
-	if err := h.heal(ctx, s); err != nil {
+	switch healed, err := h.heal(ctx, s); {
+	case err != nil:
 		return 0, err
+	case healed:
+		h.Wake(key)
 	}
 	if len(p.Slots) > 0 || releases(p) {
 		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error { return h.write(ctx, s, p) })
@@ -67,21 +70,23 @@ func releases(p plan.Plan) bool {
 	return false
 }
 
-func (h *Hand) heal(ctx context.Context, s plan.Snapshot) error {
+func (h *Hand) heal(ctx context.Context, s plan.Snapshot) (healed bool, err error) {
 	for _, slot := range s.Slots {
 		key := cache.NewObjectName(s.Rollout.Namespace, slot.Service)
-		err := h.Caches.Services.Heal(ctx, key, func(ctx context.Context) (*corev1.Service, error) {
+		was, err := h.Caches.Services.Heal(ctx, key, func(ctx context.Context) (*corev1.Service, error) {
 			return h.Kube.CoreV1().Services(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 		})
 		if err != nil {
-			return err
+			return healed, err
 		}
+		healed = healed || was
 	}
-	return nil
+	return healed, nil
 }
 
 func (h *Hand) write(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	var errs []error
+	wrote := false
 	for _, role := range slices.Sorted(maps.Keys(p.Slots)) {
 		slot, hash := s.Slots[role], p.Slots[role]
 		if !observe.Listed(s.Rollout, plan.ManagedService(s.Rollout.Namespace, slot.Service)) {
@@ -92,14 +97,17 @@ func (h *Hand) write(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 			klog.FromContext(ctx).Info("Service re-pointed", "service", slot.Service, "role", role, "from", slot.Hash, "to", hash)
 			h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventSwitchService, Message: fmt.Sprintf("Switched selector for service '%s' from '%s' to '%s'", slot.Service, slot.Hash, hash)})
 		}
-		errs = append(errs, err)
+		errs, wrote = append(errs, err), wrote || err == nil
 	}
 	for _, m := range p.Release {
 		if m.Router == "" {
-			errs = append(errs, h.point(ctx, cache.NewObjectName(m.Namespace, m.Name), "", ""))
+			err := h.point(ctx, cache.NewObjectName(m.Namespace, m.Name), "", "")
+			errs, wrote = append(errs, err), wrote || err == nil
 		}
 	}
-	h.Wake(cache.MetaObjectToName(s.Rollout))
+	if wrote {
+		h.Wake(cache.MetaObjectToName(s.Rollout))
+	}
 	return errors.Join(errs...)
 }
 

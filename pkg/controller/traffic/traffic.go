@@ -58,8 +58,11 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, h.leave(ctx, key)
 	}
 	route, ok := h.routeOf(s, p)
-	if err := h.Store.Heal(ctx, route.Objects); err != nil {
+	switch healed, err := h.Store.Heal(ctx, route.Objects); {
+	case err != nil:
 		return 0, err
+	case healed:
+		h.Wake(key)
 	}
 	var wait time.Duration
 	if ok && h.differs(ctx, route) || len(h.releases(p)) > 0 {
@@ -115,22 +118,28 @@ func (h *Hand) releases(p plan.Plan) []v1alpha1.ManagedObject {
 	return own
 }
 
-// write applies the route of a plan that was made under the lock.
+// write applies the route of a plan that was made under the lock. The others
+// are woken by what was written, and never by what was not: a loop that woke
+// itself for nothing would never rest.
 func (h *Hand) write(ctx context.Context, key cache.ObjectName, s plan.Snapshot, p plan.Plan) (wait time.Duration, err error) {
 	var errs []error
+	wrote := false
+	note := func(err error) { errs, wrote = append(errs, err), wrote || err == nil }
 	for _, m := range h.releases(p) {
-		errs = append(errs, h.router().Remove(ctx, observe.RemovalOf(s.Rollout, m, plan.Total(s.Rollout))))
+		note(h.router().Remove(ctx, observe.RemovalOf(s.Rollout, m, plan.Total(s.Rollout))))
 	}
 	if route, ok := h.routeOf(s, p); ok {
 		seen, err := h.router().Observe(ctx, route)
 		if err == nil && !seen.Matches {
 			if wait = h.reverts.wait(key, route, seen, h.Clock.Now()); wait == 0 {
-				errs = append(errs, h.apply(ctx, key, route, p.Rule))
+				note(h.apply(ctx, key, route, p.Rule))
 			}
 		}
 		errs = append(errs, err)
 	}
-	h.Wake(key)
+	if wrote {
+		h.Wake(key)
+	}
 	return wait, errors.Join(errs...)
 }
 
@@ -181,7 +190,8 @@ func (h *Hand) leave(ctx context.Context, rollout cache.ObjectName) error {
 	}
 	var errs []error
 	for _, route := range left {
-		errs = append(errs, h.Store.Heal(ctx, route.Objects), h.router().Remove(ctx, route))
+		_, err := h.Store.Heal(ctx, route.Objects)
+		errs = append(errs, err, h.router().Remove(ctx, route))
 	}
 	return errors.Join(errs...)
 }

@@ -72,6 +72,8 @@ type World struct {
 	crash int
 	// down: no controller runs.
 	down bool
+	// woken: one loop has woken the others.
+	woken bool
 	// due is when a loop has asked to work again without a change.
 	due map[string]time.Time
 	// written counts the writes of one sync by object.
@@ -134,6 +136,11 @@ func (w *World) Restart() {
 		Clients: w.clients(), Events: w.events, Kinds: kinds, Clock: w.Clock,
 		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked},
 	}, caches)
+	wake := w.Controller.Desk.Wake
+	w.Controller.Desk.Wake = func(key cache.ObjectName) {
+		w.woken = true
+		wake(key)
+	}
 	w.due = map[string]time.Time{}
 	for _, name := range w.Loops() {
 		w.due[name] = w.Clock.Now() // its informers tell of every object once
@@ -261,7 +268,7 @@ func (w *World) Sync(loop string) {
 }
 
 // Settle lets the loops work in turn until all of them have written nothing
-// since the last write, and fails if that takes too long.
+// since the last write, or since one has woken the others, and fails if that takes too long.
 func (w *World) Settle() error {
 	if w.down {
 		return nil
@@ -270,8 +277,8 @@ func (w *World) Settle() error {
 	for i, quiet := 0, 0; i < 100*len(loops); i++ {
 		before := w.API.version
 		w.Sync(loops[i%len(loops)])
-		if quiet++; w.API.version != before {
-			quiet = 0
+		if quiet++; w.API.version != before || w.woken {
+			quiet, w.woken = 0, false
 		}
 		if quiet == len(loops) {
 			return nil
