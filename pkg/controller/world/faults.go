@@ -68,7 +68,7 @@ func (w *World) Unrest() string {
 		return "a managed route is left"
 	case t.weight[t.canary] > 0 || t.weight[t.stable] != 100:
 		return fmt.Sprintf("weights are %v", t.weight)
-	case t.selects[t.stable] != current || t.selects[t.canary] != current:
+	case t.selects[t.stable] != current || t.selects[t.canary] != current && t.ro.Spec.Strategy.Canary.PingPong == nil:
 		return fmt.Sprintf("Services select %v, stable is %s", t.selects, current)
 	case !t.ro.Status.Abort && t.ro.Status.Phase != v1alpha1.RolloutPhaseHealthy:
 		return "the rollout is " + string(t.ro.Status.Phase)
