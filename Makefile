@@ -48,7 +48,7 @@ bench: ## benchmarks and counters
 	hack/bench.sh
 
 rewrite-stories: ## write what the stories say now; review the difference
-	go test ./pkg/controller -run TestStories -rewrite
+	go test ./pkg/controller -run 'TestStories|TestProofs' -rewrite
 
 lint: ## style and suspicious code
 	hack/lint.sh
