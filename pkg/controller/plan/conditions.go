@@ -19,7 +19,7 @@ import (
 // tell of them. Types, reasons and messages are those of wire contract 2.13.
 func (v *view) reportConditions(st *v1alpha1.RolloutStatus, t target, pos position) []Event {
 	var events []Event
-	healthy := v.healthy(st)
+	healthy := v.healthy(st) && v.refusal() == ""
 	completed := st.StableRS != "" && st.StableRS == st.CurrentPodHash
 	wasCompleted := conditionTrue(v.status, v1alpha1.RolloutCompleted)
 	paused := v.paused() || len(st.PauseConditions) > 0
@@ -102,6 +102,8 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 	switch {
 	case st.Abort && !pos.reset:
 		return v.reportAbort(st, pos, reason)
+	case v.refusal() != "":
+		put(corev1.ConditionFalse, v1alpha1.ReasonReplicaSetCreateError, "Failed to create new replica set: %s", v.refusal())
 	case v.create(t) != "", pos.reset && v.isNew(v.revision(v.Template)):
 		put(corev1.ConditionTrue, v1alpha1.ReasonNewReplicaSetCreated, "Created new replica set %q", name)
 		v.touch(st)
@@ -129,6 +131,17 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 		return v.reportTimeout(st, pos, name)
 	}
 	return nil
+}
+
+// refusal is why the API server lets us make no revision of the template, ""
+// where it does.
+func (v *view) refusal() string {
+	for _, f := range v.Faults {
+		if v.Untried != "" && f.Hand == "rollout" && !f.User {
+			return f.Message
+		}
+	}
+	return ""
 }
 
 // tellByHand tells of what spec.paused has done; of pause steps the step tells.

@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
@@ -93,7 +94,7 @@ func (v *view) blockOnReference(o *orders) {
 		o.block(GateReference, ref.Object, ref.Problem, ref.Field)
 	}
 	if v.Untried != "" {
-		o.block(GateReference, "Rollout "+v.Rollout.Name, "spec.template, untried", "the API server's word on it")
+		o.block(GateReference, "Rollout "+v.Rollout.Name, cmp.Or(v.refusal(), "spec.template, untried"), "the API server's word on it")
 	}
 }
 

@@ -7,6 +7,7 @@ package rollout
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -74,7 +75,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		}
 	}
 	err = h.sets(ctx, s, p)
-	h.Report(key, Name, err)
+	h.Report(key, Name, errors.Join(untried, err))
 	if err != nil {
 		return 0, err
 	}

@@ -5,6 +5,7 @@ package world
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
@@ -38,6 +39,8 @@ type API struct {
 	// Changed is told of every write, with the object before and after, nil
 	// where there is none.
 	Changed func(Write)
+	// Quota: no ReplicaSet can be created.
+	Quota bool
 	// Fail, where set, may fail a write before or after it is done.
 	Fail func(Write) (before, after error)
 	// Now stamps what is created.
@@ -97,6 +100,9 @@ func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, e
 		u, err := toUnstructured(act.GetObject())
 		if err != nil {
 			return nil, err
+		}
+		if a.Quota && resource == setsResource {
+			return nil, apierrors.NewForbidden(resource.GroupResource(), u.GetName(), errors.New("exceeded quota: count/replicasets.apps"))
 		}
 		if with, ok := action.(clienttesting.CreateActionImpl); ok && len(with.CreateOptions.DryRun) > 0 {
 			return defaulted(resource, u), nil
