@@ -14,6 +14,7 @@ layers() {
 ^client/                              ^(client|apis/rollouts/v1alpha1)
 ^apis/rollouts/v1alpha1$              ^$
 ^apis/rollouts/validation$            ^(apis/rollouts/v1alpha1|mesh)$
+^apis/rollouts/validation/validationtest$ ^apis/rollouts/validation$
 ^replicaset$                          ^$
 ^mesh$                                ^$
 ^mesh/kit$                            ^mesh$
@@ -23,7 +24,7 @@ layers() {
 ^controller/loop$                     ^mesh$
 ^controller/metrics$                  ^(controller/loop|apis/rollouts/v1alpha1)$
 ^controller/observe$                  ^(controller/(loop|plan)|apis/rollouts/(v1alpha1|validation)|mesh|mesh/kit|replicaset)$
-^controller/(rollout|scale|slots|traffic)$ ^(controller/(loop|observe|plan)|apis/rollouts/v1alpha1|client/clientset/versioned|mesh|mesh/kit|replicaset)$
+^controller/(rollout|scale|slots|traffic)$ ^(controller/(loop|observe|plan)|apis/rollouts/(v1alpha1|validation)|client/clientset/versioned|mesh|mesh/kit|replicaset)$
 ^controller/world$                    .
 ^controller$                          ^(controller/(loop|observe|plan|rollout|scale|slots|traffic)|apis/rollouts/v1alpha1|client/.*|mesh|replicaset)$
 ^cmd/                                 ^(controller(/(plan|metrics))?|client/.*|mesh/all)$

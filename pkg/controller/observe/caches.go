@@ -10,6 +10,7 @@ import (
 	"sync"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
@@ -176,7 +177,7 @@ func RolloutIndexers(kinds []mesh.Kind) cache.Indexers {
 			ro := obj.(*v1alpha1.Rollout)
 			var keys []string
 			for _, k := range kinds {
-				objects, _, _ := Configured(ro, k) // a mistake in it is told by the plan
+				objects, _, _ := validation.Configured(ro, k) // a mistake in it is told by the plan
 				for _, o := range objects {
 					keys = append(keys, routeKey(o))
 				}

@@ -4,47 +4,13 @@
 package observe
 
 import (
-	"encoding/json"
-	"reflect"
 	"slices"
-	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
-
-// Configured parses the block of a rollout for one Kind. found is false where
-// there is none.
-func Configured(ro *v1alpha1.Rollout, kind mesh.Kind) (objects []mesh.Object, found bool, err error) {
-	block, err := blockOf(ro, kind.Name)
-	if err != nil || block == nil {
-		return nil, false, err
-	}
-	objects, err = kind.Parse(block, ro.Namespace)
-	return objects, true, err
-}
-
-// blockOf is the JSON under trafficRouting that configures a Kind, nil for
-// none. The configuration of the Gateway API plugin is that of our own Kind.
-func blockOf(ro *v1alpha1.Rollout, kind string) (json.RawMessage, error) {
-	canary := ro.Spec.Strategy.Canary
-	if canary == nil || canary.TrafficRouting == nil {
-		return nil, nil
-	}
-	routing := reflect.ValueOf(*canary.TrafficRouting)
-	for i := range routing.NumField() {
-		name, _, _ := strings.Cut(routing.Type().Field(i).Tag.Get("json"), ",")
-		if block := routing.Field(i); name == kind && !block.IsZero() {
-			return json.Marshal(block.Interface())
-		}
-	}
-	if kind == "gatewayAPI" {
-		return canary.TrafficRouting.Plugins[v1alpha1.GatewayAPIPlugin], nil
-	}
-	return nil, nil
-}
 
 // ObjectOf is the route object of an entry of the inventory.
 func ObjectOf(m v1alpha1.ManagedObject) mesh.Object {

@@ -51,7 +51,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		StepHash: stepHash(ro),
 		Faults:   o.Faults.Of(key),
 	}
-	for _, problem := range validation.Validate(ro, o.features(ro)) {
+	for _, problem := range validation.Validate(ro, o.Kinds) {
 		s.Invalid = append(s.Invalid, problem.Error())
 	}
 	s.Revisions = o.revisions(ro)
@@ -74,26 +74,11 @@ func stepHash(ro *v1alpha1.Rollout) string {
 	return replicaset.StepsHash(ro.Spec.Strategy.Canary.Steps)
 }
 
-// features of the Kinds that a rollout uses.
-func (o *Observer) features(ro *v1alpha1.Rollout) map[string]mesh.Features {
-	features := map[string]mesh.Features{}
-	for _, kind := range o.Kinds {
-		if _, used, _ := Configured(ro, kind); used {
-			features[kind.Name] = kind.Features
-		}
-	}
-	return features
-}
-
 // traffic observes every Kind that the rollout uses.
 func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot) {
 	goal := plan.Goal(s.Rollout)
 	for _, kind := range o.Kinds {
-		objects, used, err := Configured(s.Rollout, kind)
-		if err != nil {
-			s.Invalid = append(s.Invalid, err.Error())
-			used = true
-		}
+		objects, used, err := validation.Configured(s.Rollout, kind)
 		if !used {
 			continue
 		}

@@ -98,7 +98,7 @@ func headerRoute(s *v1alpha1.SetHeaderRoute) mesh.Managed {
 func mirrorRoute(s *v1alpha1.SetMirrorRoute) mesh.Managed {
 	m := mesh.Managed{Name: s.Name, Percent: 100}
 	if s.Percentage != nil {
-		m.Percent = *s.Percentage
+		m.Percent = min(max(0, *s.Percentage), 100)
 	}
 	for _, match := range s.Match {
 		r := mesh.RequestMatch{Method: pattern(match.Method), Path: pattern(match.Path)}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
@@ -79,14 +80,14 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 // concerns reports whether a rollout names objects of this Kind, or has
 // touched some that are not given back yet.
 func (h *Hand) concerns(ro *v1alpha1.Rollout) bool {
-	_, used, err := observe.Configured(ro, h.Kind)
+	_, used, err := validation.Configured(ro, h.Kind)
 	return used || err != nil || slices.ContainsFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router == h.Kind.Name })
 }
 
 // routeOf completes the plan's route with the objects of this Kind. ok is
 // false where there is nothing to write.
 func (h *Hand) routeOf(s plan.Snapshot, p plan.Plan) (route mesh.Route, ok bool) {
-	objects, used, err := observe.Configured(s.Rollout, h.Kind)
+	objects, used, err := validation.Configured(s.Rollout, h.Kind)
 	if err != nil || !used {
 		return route, false
 	}

@@ -9,32 +9,41 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// validateExtras is for the fields that only Sluice has. Nobody's manifest has
-// them by accident, so what cannot work is refused.
-func validateExtras(c *v1alpha1.CanaryStrategy, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	atLeast := func(path *field.Path, least, n int32, what string) {
-		if n < least {
-			errs = append(errs, field.Invalid(path, n, what))
-		}
+// ofExtras has the rules about the fields that only Sluice has. Nobody's
+// manifest has them by accident, so what cannot work is refused.
+var ofExtras = chapter[v1alpha1.CanaryStrategy]{
+	at: ofCanary.at, parts: ofCanary.parts,
+	rules: []canaryRule{
+		atLeast(1, "abortRamp.decrement", func(c *v1alpha1.CanaryStrategy) *int32 {
+			if c.AbortRamp == nil {
+				return nil
+			}
+			return &c.AbortRamp.Decrement
+		}),
+		atLeast(1, "abortRamp.intervalSeconds", func(c *v1alpha1.CanaryStrategy) *int32 {
+			if c.AbortRamp == nil {
+				return nil
+			}
+			return &c.AbortRamp.IntervalSeconds
+		}),
+		atLeast(0, "drainGate.timeoutSeconds", func(c *v1alpha1.CanaryStrategy) *int32 {
+			if c.DrainGate == nil {
+				return nil
+			}
+			return &c.DrainGate.TimeoutSeconds
+		}),
+		extra("abortRamp", func(c *v1alpha1.CanaryStrategy) bool { return c.AbortRamp != nil }),
+		extra("boundedScaleUp", func(c *v1alpha1.CanaryStrategy) bool { return c.BoundedScaleUp }),
+		extra("drainGate", func(c *v1alpha1.CanaryStrategy) bool { return c.DrainGate != nil }),
+		extra("prewarm", func(c *v1alpha1.CanaryStrategy) bool { return c.Prewarm }),
+	},
+}
+
+// extra is a rule about a field that means nothing without a data plane.
+func extra(name string, set func(*v1alpha1.CanaryStrategy) bool) canaryRule {
+	return canaryRule{
+		field: name, kind: field.ErrorTypeForbidden, says: "needs trafficRouting; remove it",
+		holds: func(c canaryPart) bool { return !set(c.self) || routed(c.self) },
+		cel:   "variables.routed || self.?" + name + ".orValue(dyn(false)) == dyn(false)",
 	}
-	if r := c.AbortRamp; r != nil {
-		atLeast(path.Child("abortRamp", "decrement"), 1, r.Decrement, "must be 1 or more")
-		atLeast(path.Child("abortRamp", "intervalSeconds"), 1, r.IntervalSeconds, "must be 1 or more")
-	}
-	if g := c.DrainGate; g != nil {
-		atLeast(path.Child("drainGate", "timeoutSeconds"), 0, g.TimeoutSeconds, "must be 0 or more")
-	}
-	if c.TrafficRouting != nil {
-		return errs
-	}
-	for _, extra := range []struct {
-		name string
-		set  bool
-	}{{"abortRamp", c.AbortRamp != nil}, {"boundedScaleUp", c.BoundedScaleUp}, {"drainGate", c.DrainGate != nil}, {"prewarm", c.Prewarm}} {
-		if extra.set {
-			errs = append(errs, field.Forbidden(path.Child(extra.name), "needs trafficRouting; remove it"))
-		}
-	}
-	return errs
 }

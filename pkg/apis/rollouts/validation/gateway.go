@@ -7,35 +7,78 @@ import (
 	"bytes"
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-// unsupportedGateway refuses what is not built of the Gateway API, whether it
-// stands in its own block or in that of the plugin of the same name; and every
-// other plugin.
-func unsupportedGateway(t *v1alpha1.RolloutTrafficRouting, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	for _, name := range slices.Sorted(maps.Keys(t.Plugins)) {
-		at := path.Child("plugins").Key(name)
-		switch {
-		case name != v1alpha1.GatewayAPIPlugin:
-			errs = append(errs, field.Forbidden(at, "not supported"))
-		case t.GatewayAPI != nil:
-			errs = append(errs, field.Forbidden(at, "is the same as gatewayAPI; keep one of both"))
-		default:
-			errs = append(errs, unsupportedKeys(t.Plugins[name], at)...)
+// gatewayKeys are the fields of the Gateway API block that are built.
+var gatewayKeys = map[string]bool{"httpRoute": true, "httpRoutes": true, "rules": true, "namespace": true}
+
+// gatewayNotBuilt are all the others.
+func gatewayNotBuilt() []notBuilt[v1alpha1.GatewayAPITrafficRouting] {
+	var all []notBuilt[v1alpha1.GatewayAPITrafficRouting]
+	block := reflect.TypeFor[v1alpha1.GatewayAPITrafficRouting]()
+	for i := range block.NumField() {
+		key, _, _ := strings.Cut(block.Field(i).Tag.Get("json"), ",")
+		if gatewayKeys[key] {
+			continue
 		}
+		all = append(all, notBuilt[v1alpha1.GatewayAPITrafficRouting]{key, func(g *v1alpha1.GatewayAPITrafficRouting) bool {
+			value := reflect.ValueOf(g).Elem().Field(i)
+			return !value.IsZero() && (value.Kind() != reflect.Slice || value.Len() > 0)
+		}})
 	}
-	if t.GatewayAPI != nil {
-		block, err := json.Marshal(t.GatewayAPI)
-		if err != nil {
-			return append(errs, field.InternalError(path.Child("gatewayAPI"), err))
+	return all
+}
+
+// plugin is what trafficRouting has for one of its plugins.
+type plugin struct {
+	name  string
+	block json.RawMessage
+}
+
+// ofPlugin has the rules about each plugin of trafficRouting. The one for the
+// Gateway API is read as gatewayAPI is.
+var ofPlugin = chapter[plugin]{
+	at: "spec.strategy.canary.trafficRouting.plugins[*]",
+	parts: func(s *v1alpha1.RolloutSpec) []part[plugin] {
+		var parts []part[plugin]
+		for _, t := range ofRouting.parts(s) {
+			for _, name := range slices.Sorted(maps.Keys(t.self.Plugins)) {
+				parts = append(parts, part[plugin]{t.path.Child("plugins").Key(name), &plugin{name, t.self.Plugins[name]}, t.canary})
+			}
 		}
-		errs = append(errs, unsupportedKeys(block, path.Child("gatewayAPI"))...)
+		return parts
+	},
+	rules: []rule[plugin]{
+		{
+			kind: field.ErrorTypeForbidden, says: "not supported",
+			holds: func(p part[plugin]) bool { return p.self.name == v1alpha1.GatewayAPIPlugin },
+			cel:   `i0 == "` + v1alpha1.GatewayAPIPlugin + `"`,
+		},
+		{
+			kind: field.ErrorTypeForbidden, says: "is the same as gatewayAPI; keep one of both",
+			holds: func(p part[plugin]) bool {
+				return p.self.name != v1alpha1.GatewayAPIPlugin || p.canary.TrafficRouting.GatewayAPI == nil
+			},
+			cel: `i0 != "` + v1alpha1.GatewayAPIPlugin + `" || !variables.routing.?gatewayAPI.hasValue()`,
+		},
+	},
+}
+
+// unsupportedInPlugin refuses what is not built, or not known, of the Gateway
+// API where it stands in the block of the plugin.
+func unsupportedInPlugin(s *v1alpha1.RolloutSpec) field.ErrorList {
+	var errs field.ErrorList
+	for _, p := range ofPlugin.parts(s) {
+		if p.self.name == v1alpha1.GatewayAPIPlugin && p.canary.TrafficRouting.GatewayAPI == nil {
+			errs = append(errs, unsupportedKeys(p.self.block, p.path)...)
+		}
 	}
 	return errs
 }

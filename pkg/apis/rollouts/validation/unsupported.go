@@ -11,40 +11,31 @@ import (
 
 // notBuilt is what can be written but is not built yet. It is refused, and
 // never ignored.
-type notBuilt struct {
+type notBuilt[T any] struct {
 	path string
-	set  func(*v1alpha1.RolloutSpec) bool
+	set  func(*T) bool
 }
 
-var specNotBuilt = []notBuilt{
+var specNotBuilt = []notBuilt[v1alpha1.RolloutSpec]{
 	{"workloadRef", func(s *v1alpha1.RolloutSpec) bool { return s.WorkloadRef != nil }},
 	{"analysis", func(s *v1alpha1.RolloutSpec) bool { return s.Analysis != nil }},
 	{"strategy.blueGreen", func(s *v1alpha1.RolloutSpec) bool { return s.Strategy.BlueGreen != nil }},
 }
 
-var canaryNotBuilt = []struct {
-	path string
-	set  func(*v1alpha1.CanaryStrategy) bool
-}{
+var canaryNotBuilt = []notBuilt[v1alpha1.CanaryStrategy]{
 	{"analysis", func(c *v1alpha1.CanaryStrategy) bool { return c.Analysis != nil }},
 	{"antiAffinity", func(c *v1alpha1.CanaryStrategy) bool { return c.AntiAffinity != nil }},
 	{"canaryMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.CanaryMetadata != nil }},
 	{"stableMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.StableMetadata != nil }},
 }
 
-var stepNotBuilt = []struct {
-	path string
-	set  func(*v1alpha1.CanaryStep) bool
-}{
+var stepNotBuilt = []notBuilt[v1alpha1.CanaryStep]{
 	{"analysis", func(s *v1alpha1.CanaryStep) bool { return s.Analysis != nil }},
 	{"experiment", func(s *v1alpha1.CanaryStep) bool { return s.Experiment != nil }},
 	{"plugin", func(s *v1alpha1.CanaryStep) bool { return s.Plugin != nil }},
 }
 
-var routingNotBuilt = []struct {
-	path string
-	set  func(*v1alpha1.RolloutTrafficRouting) bool
-}{
+var routingNotBuilt = []notBuilt[v1alpha1.RolloutTrafficRouting]{
 	{"nginx", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.Nginx != nil }},
 	{"alb", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.ALB != nil }},
 	{"smi", func(t *v1alpha1.RolloutTrafficRouting) bool { return t.SMI != nil }},
@@ -57,73 +48,55 @@ var routingNotBuilt = []struct {
 	}},
 }
 
-var virtualServiceNotBuilt = []struct {
-	path string
-	set  func(*v1alpha1.IstioVirtualService) bool
-}{
+var virtualServiceNotBuilt = []notBuilt[v1alpha1.IstioVirtualService]{
 	{"tlsRoutes", func(v *v1alpha1.IstioVirtualService) bool { return len(v.TLSRoutes) > 0 }},
 	{"tcpRoutes", func(v *v1alpha1.IstioVirtualService) bool { return len(v.TCPRoutes) > 0 }},
 }
 
-// gatewayKeys are the fields of the Gateway API block that are built.
-var gatewayKeys = map[string]bool{"httpRoute": true, "httpRoutes": true, "rules": true, "namespace": true}
-
-func unsupported(s *v1alpha1.RolloutSpec, path *field.Path) field.ErrorList {
-	var errs field.ErrorList
-	refuse := func(at *field.Path) { errs = append(errs, field.Forbidden(at, "not supported")) }
-	for _, f := range specNotBuilt {
-		if f.set(s) {
-			refuse(path.Child(f.path))
-		}
+// refuse makes a rule of what is not built.
+func refuse[T any](all []notBuilt[T]) []rule[T] {
+	var rules []rule[T]
+	for _, f := range all {
+		rules = append(rules, rule[T]{
+			field: f.path, kind: field.ErrorTypeForbidden, says: "not supported",
+			holds: func(p part[T]) bool { return !f.set(p.self) },
+			cel:   optional("self", f.path) + `.orValue(dyn([])) in [dyn(false), dyn(""), dyn([])]`,
+		})
 	}
-	c := s.Strategy.Canary
-	if c == nil {
-		return errs
-	}
-	path = path.Child("strategy", "canary")
-	for _, f := range canaryNotBuilt {
-		if f.set(c) {
-			refuse(path.Child(f.path))
-		}
-	}
-	for i, step := range c.Steps {
-		at := path.Child("steps").Index(i)
-		for _, f := range stepNotBuilt {
-			if f.set(&step) {
-				refuse(at.Child(f.path))
-			}
-		}
-	}
-	if t := c.TrafficRouting; t != nil {
-		path = path.Child("trafficRouting")
-		for _, f := range routingNotBuilt {
-			if f.set(t) {
-				refuse(path.Child(f.path))
-			}
-		}
-		errs = append(errs, unsupportedIstio(t.Istio, path.Child("istio"))...)
-		errs = append(errs, unsupportedGateway(t, path)...)
-	}
-	return errs
+	return rules
 }
 
-func unsupportedIstio(istio *v1alpha1.IstioTrafficRouting, path *field.Path) field.ErrorList {
-	if istio == nil {
-		return nil
-	}
-	var errs field.ErrorList
-	check := func(v *v1alpha1.IstioVirtualService, path *field.Path) {
-		for _, f := range virtualServiceNotBuilt {
-			if f.set(v) {
-				errs = append(errs, field.Forbidden(path.Child(f.path), "not supported"))
+var (
+	specRefused    = chapter[v1alpha1.RolloutSpec]{ofSpec.at, ofSpec.parts, refuse(specNotBuilt)}
+	canaryRefused  = chapter[v1alpha1.CanaryStrategy]{ofCanary.at, ofCanary.parts, refuse(canaryNotBuilt)}
+	stepRefused    = chapter[v1alpha1.CanaryStep]{ofStep.at, ofStep.parts, refuse(stepNotBuilt)}
+	routingRefused = chapter[v1alpha1.RolloutTrafficRouting]{ofRouting.at, ofRouting.parts, refuse(routingNotBuilt)}
+	gatewayRefused = chapter[v1alpha1.GatewayAPITrafficRouting]{ofGateway.at, ofGateway.parts, refuse(gatewayNotBuilt())}
+
+	virtualServiceRefused = chapter[v1alpha1.IstioVirtualService]{
+		at: ofIstio.at + ".virtualService",
+		parts: func(s *v1alpha1.RolloutSpec) []part[v1alpha1.IstioVirtualService] {
+			var parts []part[v1alpha1.IstioVirtualService]
+			for _, i := range ofIstio.parts(s) {
+				if vs := i.self.VirtualService; vs != nil {
+					parts = append(parts, part[v1alpha1.IstioVirtualService]{i.path.Child("virtualService"), vs, i.canary})
+				}
 			}
-		}
+			return parts
+		},
+		rules: refuse(virtualServiceNotBuilt),
 	}
-	if istio.VirtualService != nil {
-		check(istio.VirtualService, path.Child("virtualService"))
+	virtualServicesRefused = chapter[v1alpha1.IstioVirtualService]{
+		at: ofIstio.at + ".virtualServices[*]",
+		parts: func(s *v1alpha1.RolloutSpec) []part[v1alpha1.IstioVirtualService] {
+			var parts []part[v1alpha1.IstioVirtualService]
+			for _, i := range ofIstio.parts(s) {
+				for n := range i.self.VirtualServices {
+					parts = append(parts, part[v1alpha1.IstioVirtualService]{i.path.Child("virtualServices").Index(n), &i.self.VirtualServices[n], i.canary})
+				}
+			}
+			return parts
+		},
+		rules: refuse(virtualServiceNotBuilt),
 	}
-	for i := range istio.VirtualServices {
-		check(&istio.VirtualServices[i], path.Child("virtualServices").Index(i))
-	}
-	return errs
-}
+)

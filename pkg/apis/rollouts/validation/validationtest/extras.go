@@ -1,14 +1,11 @@
 // Copyright The Sluice Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-package validation_test
+package validationtest
 
-import "testing"
-
-func TestExtras(t *testing.T) {
-	t.Parallel()
-	in := func(from, field, value string, errs ...string) row {
-		return row{field + " " + value, from, "maxSurge", field + ": " + value + "\n      maxSurge", errs}
+func extras() []Row {
+	in := func(from, field, value string, errs ...string) Row {
+		return Row{field + " " + value, from, "maxSurge", field + ": " + value + "\n      maxSurge", errs}
 	}
 	const with = `
 spec:
@@ -29,7 +26,7 @@ spec:
     canary:
       maxSurge: 1
 `
-	check(t, []row{
+	return []Row{
 		in(with, "abortRamp", "{decrement: 10, intervalSeconds: 5}"),
 		in(with, "abortRamp", "{decrement: 0, intervalSeconds: 0}",
 			canary+"abortRamp.decrement: Invalid value: 0: must be 1 or more", canary+"abortRamp.intervalSeconds: Invalid value: 0: must be 1 or more"),
@@ -41,5 +38,5 @@ spec:
 		in(without, "boundedScaleUp", "true", canary+"boundedScaleUp: Forbidden: needs trafficRouting; remove it"),
 		in(without, "drainGate", "{timeoutSeconds: 1}", canary+"drainGate: Forbidden: needs trafficRouting; remove it"),
 		in(without, "abortRamp", "{decrement: 1, intervalSeconds: 1}", canary+"abortRamp: Forbidden: needs trafficRouting; remove it"),
-	})
+	}
 }
