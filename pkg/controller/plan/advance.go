@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"time"
@@ -50,6 +51,8 @@ func (v *view) advance(t target, o *orders) position {
 		p.stable = v.stable.Hash
 	}
 	switch t.rule {
+	case "Roles":
+		p.pingPong = v1alpha1.Pong
 	case "FirstDeploy":
 		v.firstStable(&p)
 	case "NewRevision":
@@ -80,10 +83,6 @@ func (v *view) firstStable(p *position) {
 	if !v.mayAdvance() {
 		return
 	}
-	if v.rolesLost() {
-		p.pingPong = v1alpha1.Pong
-		return
-	}
 	if v.outdated() {
 		v.reset(p)
 	}
@@ -100,10 +99,13 @@ func (v *view) firstStable(p *position) {
 // makeStable makes n the stable revision, and lets Services that swap roles do
 // so.
 func (v *view) makeStable(p *position, n *Revision) {
-	p.stable, p.promoted = n.Hash, true
-	if v.status.StableRS != n.Hash && v.swaps() {
+	switch {
+	case v.status.StableRS == "":
+		p.pingPong = cmp.Or(p.pingPong, v1alpha1.Ping)
+	case v.status.StableRS != n.Hash:
 		p.pingPong = v1alpha1.Swapped(p.pingPong)
 	}
+	p.stable, p.promoted = n.Hash, true
 }
 
 func (v *view) tellCompleted(p *position, n *Revision, why string) {

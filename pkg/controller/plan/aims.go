@@ -162,9 +162,3 @@ func (v *view) restOfCanary() string {
 
 // swaps reports whether the Services swap roles at a promotion.
 func (v *view) swaps() bool { return v.routed && v.canary.PingPong != nil }
-
-// rolesLost: status does not say which of two Services that swap roles is
-// stable, and it is not the one that it is taken for.
-func (v *view) rolesLost() bool {
-	return v.swaps() && v.status.Canary.StablePingPong == "" && v.seen.canary > v.seen.stable
-}

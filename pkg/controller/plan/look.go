@@ -60,8 +60,8 @@ func look(s Snapshot) *view {
 		v.index = min(max(0, int(*i)), len(v.steps))
 	}
 	v.current = v.revision(v.status.CurrentPodHash)
-	v.stable = v.findStable()
 	v.seen = v.observe()
+	v.stable = v.findStable()
 	return v
 }
 
@@ -96,7 +96,7 @@ func (v *view) findStable() *Revision {
 	if v.status.StableRS != "" {
 		return v.revision(v.status.StableRS)
 	}
-	if s := v.Slots[mesh.Stable]; s.Owner == v.Rollout.Name {
+	if s := v.Slots[mesh.Stable]; s.Owner == v.Rollout.Name && !v.rolesLost() {
 		return v.revision(s.Hash)
 	}
 	return nil

@@ -182,7 +182,7 @@ func (v *view) release() []v1alpha1.ManagedObject {
 		if orphan.Clean {
 			continue
 		}
-		if orphan.Object.Router == "" || orphan.Level > mesh.Unknown && (orphan.Canary == 0 || v.stableCarries() >= v.total) {
+		if orphan.Object.Router == "" || orphan.Level > mesh.Unknown && (orphan.Canary == 0 || v.carriesThroughS(v.stable) >= v.total) {
 			free = append(free, orphan.Object)
 		}
 	}

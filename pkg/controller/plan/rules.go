@@ -23,8 +23,10 @@ type rule struct {
 // is said of each function in it.
 var rules = []rule{
 	{"Collision", (*view).collides, wantNothing},
+	{"Roles", (*view).rolesLost, wantNothing},
 	{"FirstDeploy", (*view).firstDeploy, wantFirstDeploy},
 	{"NewRevision", (*view).newRevision, wantNewRevision},
+	{"Misrouted", (*view).misrouted, wantMisrouted},
 	{"Aborted", (*view).aborted, wantAborted},
 	{"Returning", (*view).returning, wantReturning},
 	{"AtRest", (*view).atStable, wantAtRest},
@@ -55,7 +57,12 @@ type target struct {
 	weight        int32
 	hold, falling bool
 	// enough pods of n for weight.
-	enough  int32
+	enough int32
+	// through: both Services select the same revision, and weight moves freely
+	// between them. taker is the revision that S may take weight for, nil for
+	// the stable one.
+	through bool
+	taker   *Revision
 	managed []mesh.Managed
 	// aims by hash; a revision without one stays as it is.
 	aims map[string]aim
@@ -81,6 +88,12 @@ type aim struct {
 // collides: the hash of the template is that of another ReplicaSet.
 func (v *view) collides() bool { return v.Taken }
 
+// rolesLost: status does not say which of two Services that swap roles is
+// stable, and by the weights it is not the one that it is taken for.
+func (v *view) rolesLost() bool {
+	return v.swaps() && v.status.Canary.StablePingPong == "" && v.seen.all && v.seen.canary > v.seen.stable
+}
+
 // firstDeploy: no revision is stable yet, or its ReplicaSet is gone.
 func (v *view) firstDeploy() bool { return v.stable == nil }
 
@@ -88,6 +101,13 @@ func (v *view) firstDeploy() bool { return v.stable == nil }
 // and spec and references are in order.
 func (v *view) newRevision() bool {
 	return v.mayAdvance() && (v.outdated() || v.current == nil)
+}
+
+// misrouted: S carries weight for a revision that is not the stable one, as
+// somebody has re-pointed it.
+func (v *view) misrouted() bool {
+	s := v.Slots[mesh.Stable]
+	return v.routed && v.desired > 0 && s.Endpoints > 0 && v.revision(s.Hash) != nil && !v.stableHolds() && v.seen.stable > 0
 }
 
 // aborted: status.abort is set, and n is not s.
@@ -137,21 +157,36 @@ func (v *view) isCurrent(r *Revision) bool { return v.current != nil && v.curren
 // wantFirstDeploy brings up the only version there is; traffic stays where it
 // is.
 func wantFirstDeploy(v *view) target {
-	t := target{falling: true, silent: v.rolesLost(), aims: map[string]aim{}}
+	t := target{falling: true, aims: map[string]aim{}}
 	if n := v.revision(v.Template); n != nil {
 		t.aims[n.Hash] = aim{size: v.desired}
 	}
 	return t
 }
 
-// wantNothing leaves everything as it is until status says how to make another
-// hash.
+// wantNothing leaves everything as it is until status says how to go on.
 func wantNothing(*view) target { return target{hold: true, silent: true} }
 
 // wantNewRevision only makes the new revision known: its pods, and all that
 // follows, come with the next rule.
 func wantNewRevision(v *view) target {
 	return target{hold: true, silent: true, aims: v.frozen(v.seen.canary)}
+}
+
+// wantMisrouted takes all weight off S, so that it can be re-pointed: through a
+// C that selects the same revision, or stable. A C that selects neither gives
+// up its own first, to a revision that gets the pods for it.
+func wantMisrouted(v *view) target {
+	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
+	r := v.revision(s.Hash)
+	t := target{canary: v.stable.Hash, aims: v.frozen(0), taker: r, through: c.Hash == s.Hash}
+	t.aims[r.Hash] = aim{size: max(r.Spec, v.desired)}
+	if t.through || c.Hash == v.stable.Hash {
+		t.weight, t.enough = v.total, v.desired
+	} else {
+		t.falling = true
+	}
+	return t
 }
 
 // wantAborted takes the traffic back to S as far as s carries it, then C to s,

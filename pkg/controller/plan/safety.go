@@ -130,7 +130,7 @@ func (v *view) allowWeight(t target, o *orders) int32 {
 		}
 		goal = seen
 	}
-	return v.allowFall(min(goal, max(carries, 0)), carries, o)
+	return v.allowFall(t, min(goal, max(carries, 0)), carries, o)
 }
 
 // canaryCarries is the weight that the pods behind C carry. Of the current
@@ -141,6 +141,9 @@ func (v *view) canaryCarries(t target) int32 {
 	slot := v.Slots[mesh.Canary]
 	r := v.revision(slot.Hash)
 	pods := v.canaryPods()
+	if t.through && v.sameReady(mesh.Canary) {
+		return v.total
+	}
 	carries := replicaset.Carries(pods, v.desired, v.total)
 	if r != nil && v.isCurrent(r) && t.enough > 0 {
 		carries = max(carries, min(t.weight, replicaset.Carries(pods, t.enough, t.weight)))
@@ -159,12 +162,17 @@ func (v *view) canaryPods() int32 {
 
 // allowRaise is invariant 2 for the canary: all or nothing.
 func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
-	slot, n := v.Slots[mesh.Canary], v.current
+	slot, n := v.Slots[mesh.Canary], v.revision(t.canary)
+	if n == nil {
+		n = v.current
+	}
 	switch {
-	case !v.mayAdvance():
+	case !v.mayAdvance() && t.taker == nil:
 		return false // named already
 	case !v.seen.all:
 		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case t.through && v.sameReady(mesh.Canary):
+		return true
 	case available(n) < t.enough:
 		o.block(GateCapacity, "ReplicaSet "+n.Name, available(n), t.enough)
 	case slot.Hash != n.Hash:
@@ -180,9 +188,13 @@ func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
 // allowFall brings the canary's weight down towards goal, as far as stable can
 // take what the canary gives up. Where neither side carries its share, each
 // gets the share of the pods that it has.
-func (v *view) allowFall(goal, carries int32, o *orders) int32 {
+func (v *view) allowFall(t target, goal, carries int32, o *orders) int32 {
 	seen := v.seen.canary
-	least := v.total - max(v.seen.stable, v.stableCarries())
+	taker := t.taker
+	if taker == nil {
+		taker = v.stable
+	}
+	least := v.total - max(v.seen.stable, v.carriesThroughS(taker))
 	weight := max(goal, min(seen, least))
 	if weight == goal {
 		return goal
@@ -207,23 +219,36 @@ func (v *view) stableHolds() bool {
 	return v.stable != nil && v.Slots[mesh.Stable].Hash == v.stable.Hash
 }
 
-// stableCarries is the weight that the pods behind S carry: all of it while
-// no more than maxUnavailable of D are lacking, and all that C has where C
-// selects the same revision and S has as many ready endpoints, or where C has
-// no pod left and S has one.
-func (v *view) stableCarries() int32 {
+// sameReady reports whether a role, whose Service selects the same revision as
+// the other one, has as many ready endpoints as that.
+func (v *view) sameReady(role mesh.Role) bool {
+	mine, other := v.Slots[role].Ready, v.Slots[mesh.Stable].Ready
+	if role == mesh.Stable {
+		other = v.Slots[mesh.Canary].Ready
+	}
+	return mine >= other && (mine > 0 || v.desired == 0)
+}
+
+// carriesThroughS is the weight that the pods of r carry behind S: all of it
+// while no more than maxUnavailable of D are lacking of stable, and all that C
+// has where C selects the same revision and S has as many ready endpoints, or
+// where C has no pod left and S has one. It is 0 where S does not select r.
+func (v *view) carriesThroughS(r *Revision) int32 {
 	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
-	if !v.stableHolds() {
+	if r == nil || s.Hash != r.Hash {
 		return 0
 	}
-	pods := min(available(v.stable), s.Ready)
+	pods := min(available(r), s.Ready)
 	if s.Hash == c.Hash {
-		if s.Ready >= c.Ready && (s.Ready > 0 || v.desired == 0) {
+		if v.sameReady(mesh.Stable) {
 			return v.total
 		}
 		return 0
 	}
-	enough := v.desired - v.budget.Unavailable
+	enough := v.desired
+	if v.stableHolds() {
+		enough -= v.budget.Unavailable
+	}
 	if pods >= enough && (pods > 0 || v.desired == 0) || pods > 0 && v.canaryPods() == 0 {
 		return v.total
 	}

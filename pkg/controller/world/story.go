@@ -93,7 +93,10 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	},
 	"awake": func(w *World, _ map[string]string, _ string) error { clear(w.asleep); w.Pods(); return nil },
 	"fail":  func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
-	"quota": func(w *World, args map[string]string, _ string) error { w.API.Quota = args["full"] == "true"; return nil },
+	"quota": func(w *World, args map[string]string, _ string) error {
+		w.API.Quota = args["full"] == "true"
+		return nil
+	},
 	"crash": func(w *World, args map[string]string, _ string) error {
 		n, err := strconv.Atoi(args["after"])
 		w.CrashAfter(n)
@@ -117,6 +120,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).doRemove,
+	"point":        (*World).doPoint,
 	"annotate":     (*World).doAnnotate,
 	"plant":        (*World).doPlant,
 	"rehash":       func(w *World, _ map[string]string, _ string) error { w.Rehash(); return nil },

@@ -121,6 +121,14 @@ func (w *World) doAnnotate(args map[string]string, input string) error {
 	return err
 }
 
+// doPoint lets a Service select another version, as a user might.
+func (w *World) doPoint(args map[string]string, _ string) error {
+	hash := w.API.objects[setsResource][cache.NewObjectName(Namespace, w.SetOf(args["image"]))].GetLabels()[replicaset.HashLabel]
+	patch := []byte(`{"spec":{"selector":{"` + replicaset.HashLabel + `":"` + hash + `"}}}`)
+	_, err := w.API.Patch(servicesResource, cache.NewObjectName(Namespace, args["service"]), types.MergePatchType, patch, "", false)
+	return err
+}
+
 // imageOf a hash, or the hash.
 func (w *World) imageOf(hash string) string {
 	for _, key := range sortedKeys(w.API.objects[setsResource]) {

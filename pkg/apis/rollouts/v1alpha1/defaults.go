@@ -128,17 +128,17 @@ const (
 	Pong = "pong"
 )
 
-// Swapped is the side that becomes stable at a promotion. The first to be so
-// is ping.
+// Swapped is the side that becomes stable at a promotion.
 func Swapped(stable string) string {
-	if stable == Ping {
-		return Pong
+	if stable == Pong {
+		return Ping
 	}
-	return Ping
+	return Pong
 }
 
 // RoleServices names the Services that play the stable and the canary role.
-// With pingPong they are told by status.canary.stablePingPong.
+// With pingPong they are told by status.canary.stablePingPong; ping is stable
+// where that says nothing.
 func (c *CanaryStrategy) RoleServices(stablePingPong string) (stable, canary string) {
 	switch {
 	case c.PingPong == nil:
