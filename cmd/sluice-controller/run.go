@@ -157,6 +157,9 @@ func lead(ctx context.Context, o options, config *rest.Config, meter *metrics.Me
 	if err := controller.NewRouteWatcher(c, informers, meta).Start(ctx); err != nil {
 		return err
 	}
+	if err := controller.NewWorkloadWatcher(c, informers).Start(ctx); err != nil {
+		return err
+	}
 	klog.FromContext(ctx).Info("Started", "namespaces", o.namespaces, "instanceID", o.instanceID)
 	return c.Run(ctx)
 }

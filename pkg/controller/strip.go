@@ -33,6 +33,14 @@ func stripReplicaSet(obj any) (any, error) {
 	return obj, nil
 }
 
+// stripWorkload makes one type of all kinds.
+func stripWorkload(obj any) (any, error) {
+	if w := observe.WorkloadOf(obj); w != nil {
+		return w, nil
+	}
+	return obj, nil
+}
+
 func stripServing(obj any) (any, error) {
 	switch o := obj.(type) {
 	case *corev1.Service:

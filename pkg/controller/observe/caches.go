@@ -29,6 +29,7 @@ const (
 	byManager   = "manager"   // Services by namespace/rollout of their annotation
 	byService   = "service"   // Rollouts and EndpointSlices by namespace/service
 	byRoute     = "route"     // Rollouts by the route objects that they name
+	byWorkload  = "workload"  // Rollouts by the workload that they name
 	byLeftovers = "leftovers" // route objects by the rollouts that edited them
 )
 
@@ -45,6 +46,8 @@ type Caches struct {
 	mu sync.RWMutex
 	// routes by resource; a resource that is not served has no entry.
 	routes map[schema.GroupResource]*Routes
+	// workloads by place; one that is not followed has no entry.
+	workloads map[Place]*loop.Fresh[*Workload]
 }
 
 // Routes are the route objects of one resource.
@@ -62,7 +65,7 @@ func NewCaches(rollouts, sets, services, slices loop.Cache) *Caches {
 		Services: loop.NewFresh[*corev1.Service](services),
 		rollouts: rollouts,
 		slices:   slices,
-		routes:   map[schema.GroupResource]*Routes{},
+		routes:   map[schema.GroupResource]*Routes{}, workloads: map[Place]*loop.Fresh[*Workload]{},
 	}
 }
 
@@ -189,6 +192,7 @@ func RolloutIndexers(kinds []mesh.Kind) cache.Indexers {
 			}
 			return keys, nil
 		},
+		byWorkload: func(obj any) ([]string, error) { return workloadKeys(obj.(*v1alpha1.Rollout)), nil },
 	}
 }
 

@@ -138,7 +138,7 @@ func mismatch(service *corev1.Service, ro *v1alpha1.Rollout) string {
 		return fmt.Sprintf("belongs to Rollout %q; name another Service, or remove its annotation %s", owner, v1alpha1.ManagedByAnnotation)
 	}
 	for key, value := range service.Spec.Selector {
-		if key != replicaset.HashLabel && ro.Spec.Template.Labels[key] != value {
+		if labels := ro.Spec.Template.Labels; key != replicaset.HashLabel && len(labels) > 0 && labels[key] != value {
 			return fmt.Sprintf("selects %s=%s, which spec.template.metadata.labels does not have; correct one of both", key, value)
 		}
 	}
@@ -146,24 +146,24 @@ func mismatch(service *corev1.Service, ro *v1alpha1.Rollout) string {
 }
 
 // endpoints counts the endpoints of a Service that are ready and not about to
-// go: those whose pod belongs to the revision with that hash, and all.
+// go: those whose pod belongs to the revision with that hash, or to any where
+// there is no hash, and all.
 func (o *Observer) endpoints(service cache.ObjectName, revisions []plan.Revision, hash string) (ready, all int32) {
-	set := ""
-	for _, r := range revisions {
-		if r.Hash == hash {
-			set = r.Name
-		}
+	ours := func(pod string) bool {
+		return slices.ContainsFunc(revisions, func(r plan.Revision) bool {
+			return (hash == "" || r.Hash == hash) && replicaset.OwnsPod(r.Name, pod)
+		})
 	}
-	slices, _ := o.Caches.slices.ByIndex(byService, service.String())
+	listed, _ := o.Caches.slices.ByIndex(byService, service.String())
 	pods := map[string]bool{}
-	for _, item := range slices {
+	for _, item := range listed {
 		for _, e := range item.(*discoveryv1.EndpointSlice).Endpoints {
 			if e.TargetRef == nil || !serving(e.Conditions) || pods[e.TargetRef.Name] {
 				continue
 			}
 			pods[e.TargetRef.Name] = true
 			all++
-			if set != "" && replicaset.OwnsPod(set, e.TargetRef.Name) {
+			if ours(e.TargetRef.Name) {
 				ready++
 			}
 		}

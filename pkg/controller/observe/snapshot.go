@@ -54,13 +54,14 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 	for _, problem := range validation.Validate(ro, o.Kinds) {
 		s.Invalid = append(s.Invalid, problem.Error())
 	}
+	o.resolve(&s)
 	s.Revisions = o.revisions(ro)
 	o.template(&s)
 	o.slots(&s)
 	o.traffic(ctx, &s)
 	o.orphans(ctx, &s)
-	if o.Pods != nil && plan.RestartDue(ro, s.Now) {
-		if s.Pods, err = o.Pods(ctx, ro); err != nil {
+	if o.Pods != nil && len(s.Revisions) > 0 && plan.RestartDue(ro, s.Now) {
+		if s.Pods, err = o.Pods(ctx, s.Rollout); err != nil {
 			return s, true, err
 		}
 	}

@@ -119,10 +119,14 @@ func (t *Templates) of(ro *v1alpha1.Rollout) tried {
 }
 
 // template finds the revision of the rollout's template: by its hash, or else
-// by what it means. Until the template has been tried, and while its hash is
-// taken, it counts as no change.
+// by what it means. Until the template has been tried, while its hash is taken,
+// and while the workload that it comes from is not known, it counts as no change.
 func (o *Observer) template(s *plan.Snapshot) {
 	ro := s.Rollout
+	if s.Workload != nil && !s.Workload.Known {
+		s.Template = ro.Status.CurrentPodHash
+		return
+	}
 	hash := replicaset.TemplateHash(&ro.Spec.Template, ro.Status.CollisionCount)
 	named := labelled(s, hash)
 	s.Template = cmp.Or(named, hash)

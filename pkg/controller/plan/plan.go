@@ -36,6 +36,9 @@ type Plan struct {
 	// Sets has the revisions to scale or to annotate, by hash; one that is to
 	// stay as it is has no entry.                            -> scale loop
 	Sets map[string]Set
+	// Workload is the size of the referenced Deployment, nil for as it is.
+	//                                                        -> scale loop
+	Workload *int32
 	// Evict names the pods to evict.                         -> scale loop
 	Evict []string
 	// Slots has the revision that each Service selects; one that is to stay

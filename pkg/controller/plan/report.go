@@ -19,7 +19,7 @@ import (
 // report says in status what is seen and what blocks, and completes the plan.
 func report(v *view, t target, o orders) Plan {
 	pos := v.advance(t, &o)
-	p := Plan{Rule: t.rule, Sets: o.sets, Slots: o.slots, Route: o.route, Number: v.number()}
+	p := Plan{Rule: t.rule, Sets: o.sets, Slots: o.slots, Route: o.route, Workload: o.workload, Number: v.number()}
 	p.Create, p.Delete = v.create(t), v.history()
 	p.Apart, p.Inject, p.Relabel = v.apart(p.Create), v.inject(p.Create), v.relabel(o)
 	p.Evict = v.evictions(o)
@@ -71,9 +71,7 @@ func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
 		count := 1 + deref(st.CollisionCount)
 		st.CollisionCount = &count
 	}
-	if v.Untried == "" && !v.Taken {
-		st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
-	}
+	v.reportObserved(st)
 	if pos.reset || pos.promoted && st.CurrentPodHash == "" {
 		st.CurrentPodHash, st.CurrentStepHash = v.Template, v.StepHash
 	}
@@ -100,6 +98,21 @@ func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
 	}
 }
 
+// reportObserved says which versions of the spec, and of the workload that it
+// refers to, this status is about.
+func (v *view) reportObserved(st *v1alpha1.RolloutStatus) {
+	if !v.understood() {
+		return
+	}
+	st.ObservedGeneration = strconv.FormatInt(v.Rollout.Generation, 10)
+	switch w := v.Workload; {
+	case w == nil:
+		st.WorkloadObservedGeneration = ""
+	case w.Known:
+		st.WorkloadObservedGeneration = strconv.FormatInt(w.Generation, 10)
+	}
+}
+
 // reportCounters counts the pods of all revisions. HPAReplicas never exceeds
 // D, so that an autoscaler sees the pods of one version.
 func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
@@ -114,7 +127,9 @@ func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 		}
 	}
 	st.HPAReplicas = min(st.Replicas, v.desired)
-	st.Selector = metav1.FormatLabelSelector(v.Rollout.Spec.Selector)
+	if selector := v.Rollout.Spec.Selector; selector != nil {
+		st.Selector = metav1.FormatLabelSelector(selector)
+	}
 }
 
 // reportTraffic tells what was observed, and since when. While nothing can be
@@ -288,6 +303,9 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 				due = append(due, deadline.Add(time.Duration(gate.TimeoutSeconds)*time.Second).Sub(v.Now))
 			}
 		}
+	}
+	if v.givesWay() {
+		due = append(due, v.takesOver())
 	}
 	if b := st.BlockedOn; b != nil {
 		due = append(due, b.Since.Add(TellBlockedAfter).Sub(v.Now))

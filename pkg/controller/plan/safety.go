@@ -14,21 +14,22 @@ import (
 
 // Gates, as status.blockedOn names them.
 const (
-	GateReference   = "Reference"         // the spec, or an object that it names, is not in order
-	GateObservation = "Observation"       // what the data plane carries is not known
-	GateSelector    = "Selector"          // the canary Service selects another revision
-	GateCapacity    = "Capacity"          // too few available pods for the weight
-	GateEndpoints   = "Endpoints"         // too few ready endpoints behind the Service
-	GateWeight      = "Weight"            // weight or a managed route has yet to be gone
-	GateSettle      = "Settle"            // it is gone, but not for long enough
-	GateAdoption    = "Adoption"          // a Service without a hash waits for all pods
-	GateAck         = "Acknowledged"      // the data plane has not confirmed the route, or refuses it
-	GateRoute       = "Route"             // the objects do not yet say what the step asks
-	GateReplicas    = "Replicas"          // the pods of a step are not there yet
-	GateContended   = "RouteContended"    // somebody else keeps reverting the weights
-	GateRamp        = "AbortRamp"         // the weight is taken back in parts, and the next is not due
-	GateDrain       = "Drain"             // an old revision has not been said to be drained
-	GateStable      = "StableUnavailable" // no stable pod is available while another revision is being released
+	GateReference   = "Reference"             // the spec, or an object that it names, is not in order
+	GateObservation = "Observation"           // what the data plane carries is not known
+	GateSelector    = "Selector"              // the canary Service selects another revision
+	GateCapacity    = "Capacity"              // too few available pods for the weight
+	GateEndpoints   = "Endpoints"             // too few ready endpoints behind the Service
+	GateWeight      = "Weight"                // weight or a managed route has yet to be gone
+	GateSettle      = "Settle"                // it is gone, but not for long enough
+	GateAdoption    = "Adoption"              // a Service without a hash waits for all pods
+	GateAck         = "Acknowledged"          // the data plane has not confirmed the route, or refuses it
+	GateRoute       = "Route"                 // the objects do not yet say what the step asks
+	GateReplicas    = "Replicas"              // the pods of a step are not there yet
+	GateContended   = "RouteContended"        // somebody else keeps reverting the weights
+	GateRamp        = "AbortRamp"             // the weight is taken back in parts, and the next is not due
+	GateDrain       = "Drain"                 // an old revision has not been said to be drained
+	GateWorkload    = "ReplicasBelowWorkload" // spec.replicas is less than the workload has that is taken over from
+	GateStable      = "StableUnavailable"     // no stable pod is available while another revision is being released
 )
 
 // Blocked is why less is done than wanted.
@@ -36,10 +37,12 @@ type Blocked struct{ Gate, Object, Have, Want string }
 
 // orders is what of a target may be done now.
 type orders struct {
-	sets    map[string]Set
-	slots   map[mesh.Role]string
-	route   *mesh.Route
-	blocked []Blocked
+	sets  map[string]Set
+	slots map[mesh.Role]string
+	route *mesh.Route
+	// workload is the size of the referenced Deployment, nil for as it is.
+	workload *int32
+	blocked  []Blocked
 }
 
 func (o *orders) block(gate, object string, have, want any) {
@@ -70,6 +73,7 @@ func allow(v *view, t target) orders {
 	nameSelector(o.blocked, canary.blocked)
 	o.blocked = slices.Concat(o.blocked, stable.blocked, canary.blocked)
 	v.allowSizes(t, &o)
+	v.allowWorkload(&o)
 	return o
 }
 
@@ -95,6 +99,9 @@ func (v *view) blockOnReference(o *orders) {
 	}
 	if v.Untried != "" {
 		o.block(GateReference, "Rollout "+v.Rollout.Name, cmp.Or(v.refusal(), "spec.template, untried"), "the API server's word on it")
+	}
+	if v.Workload != nil && v.Workload.Unread {
+		o.block(GateReference, v.Workload.Object, "not been read", "spec.workloadRef")
 	}
 }
 

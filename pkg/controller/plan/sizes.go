@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -154,4 +155,76 @@ func (v *view) filledFor(r *Revision, size int32, t target) int32 {
 func (v *view) changes(r *Revision, set Set) bool {
 	sameDeadline := (set.Deadline == nil) == (r.Deadline == nil) && (set.Deadline == nil || set.Deadline.Equal(*r.Deadline))
 	return set.Size != r.Spec || !sameDeadline || set.FilledFor != r.FilledFor || set.MinReadySeconds != r.MinReadySeconds
+}
+
+// givesWay reports whether the user wants the Deployment that the rollout takes
+// over from to go down now: to 0 once the rollout is healthy, or, where that is
+// to happen progressively, from its first revision's first pod on.
+func (v *view) givesWay() bool {
+	ref := v.Rollout.Spec.WorkloadRef
+	if v.Workload == nil || v.Workload.Size == 0 || ref.Kind != v1alpha1.WorkloadDeployment || !v.atStable() || v.outdated() {
+		return false
+	}
+	first, healthy := v.number() == 1, v.status.Phase == v1alpha1.RolloutPhaseHealthy
+	switch ref.ScaleDown {
+	case v1alpha1.ScaleDownProgressively:
+		return first || healthy
+	case v1alpha1.ScaleDownOnSuccess:
+		return first && healthy
+	default:
+		return false
+	}
+}
+
+// allowWorkload lets that Deployment go down by as many pods as the rollout has
+// taken over: both together never have fewer than before.
+func (v *view) allowWorkload(o *orders) {
+	w := v.Workload
+	if !v.givesWay() || !v.mayAdvance() || v.paused() || w.Stale {
+		return
+	}
+	taken := v.takenOver()
+	size := max(0, v.desired-taken)
+	switch {
+	case v.routed && !v.seen.all:
+		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case v.desired < w.Size:
+		v.blockOnWorkload(o)
+	case size >= w.Size:
+		o.block(GateCapacity, "ReplicaSet "+v.stable.Name, taken, v.desired)
+	case v.takesOver() > 0:
+		o.block(GateSettle, w.Object, fmt.Sprintf("size %d", w.Size), fmt.Sprintf("%d, once the pods in their place have settled", size))
+	default:
+		o.workload = &size
+	}
+}
+
+// blockOnWorkload: with so few pods of the rollout there would be fewer than
+// before.
+func (v *view) blockOnWorkload(o *orders) {
+	o.block(GateWorkload, "Rollout "+v.Rollout.Name, fmt.Sprintf("spec.replicas %d", v.desired), fmt.Sprintf("%d, the size of %s", v.Workload.Size, v.Workload.Object))
+}
+
+// takenOver are the pods of s that are available and ready behind every role
+// Service that the Deployment's pods are behind, as far as status has told of
+// them.
+func (v *view) takenOver() int32 {
+	taken := min(available(v.stable), v.status.AvailableReplicas)
+	for _, slot := range v.Slots {
+		if slot.Hash == "" || slot.Hash == v.stable.Hash {
+			taken = min(taken, slot.Ready)
+		}
+	}
+	return taken
+}
+
+// takesOver is how long the pods that were last told of have yet to stand,
+// until whoever sends requests has heard of them: 0 or less once they have.
+// Nobody acknowledges endpoints.
+func (v *view) takesOver() time.Duration {
+	c := condition(v.status, v1alpha1.RolloutProgressing)
+	if c == nil {
+		return v.Settings.SettleUnacked
+	}
+	return c.LastUpdateTime.Add(v.Settings.SettleUnacked).Sub(v.Now)
 }

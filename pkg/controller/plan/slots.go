@@ -38,12 +38,7 @@ func (v *view) ownedByAnother(slot Slot) bool {
 func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool {
 	service := "Service " + slot.Service
 	if slot.Hash == "" {
-		full := v.need(v.carried(role))
-		if available(r) >= max(1, r.Spec, full) {
-			return true
-		}
-		o.block(GateAdoption, service, available(r), max(1, r.Spec, full))
-		return false
+		return v.allowAdoption(role, slot, r, o)
 	}
 	if available(r) == 0 && v.desired > 0 {
 		o.block(GateCapacity, "ReplicaSet "+r.Name, 0, 1)
@@ -65,6 +60,29 @@ func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool
 		return true
 	}
 	return false
+}
+
+// allowAdoption narrows a Service that selects the pods of every version, and
+// those of a workload that the rollout takes over from. The Service must not
+// lose by it: r needs all its pods, and as many as that workload.
+func (v *view) allowAdoption(role mesh.Role, slot Slot, r *Revision, o *orders) bool {
+	full := max(1, r.Spec, v.need(v.carried(role)))
+	if w := v.Workload; w != nil {
+		full = max(full, w.Size)
+		if w.Unread {
+			o.block(GateObservation, w.Object, "not been read", "its size")
+			return false
+		}
+		if v.desired < w.Size {
+			v.blockOnWorkload(o)
+			return false
+		}
+	}
+	if available(r) < full {
+		o.block(GateAdoption, "Service "+slot.Service, available(r), full)
+		return false
+	}
+	return true
 }
 
 // repairs: S has nothing to lose where no endpoint is ready, or where its

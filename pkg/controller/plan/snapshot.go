@@ -16,7 +16,11 @@ type Snapshot struct {
 	// Now is the only clock reading of a sync.
 	Now      time.Time
 	Settings Settings
-	Rollout  *v1alpha1.Rollout
+	// Rollout has the template and the selector of its workload, where it
+	// refers to one.
+	Rollout *v1alpha1.Rollout
+	// Workload that the Rollout refers to, nil where it does not.
+	Workload *Workload
 	// Template is the hash label of the owned ReplicaSet whose template means
 	// the same as the Rollout's; where there is none, the hash that a new one
 	// will get. StepHash is the hash of the steps.
@@ -103,8 +107,23 @@ type Slot struct {
 	// Owner is the rollout that its managed-by annotation names.
 	Owner string
 	// Ready counts the ready, not terminating endpoints whose pod belongs to
-	// Hash; Endpoints counts those of any pod.
+	// Hash, or to any revision where there is none; Endpoints counts those of
+	// any pod.
 	Ready, Endpoints int32
+}
+
+// Workload is the object that spec.workloadRef names.
+type Workload struct {
+	// Object such as "Deployment shop/web".
+	Object string
+	// Known: it exists, and the rest is what it says. Unread: it has not been
+	// looked for yet. With neither it is missing, or cannot be.
+	Known, Unread bool
+	// Stale: what was read may be older than our last write to it.
+	Stale      bool
+	Generation int64
+	// Size is its spec.replicas, 0 where it has no pods of its own.
+	Size int32
 }
 
 // Orphan is an object that is no longer ours to keep, but still carries what

@@ -79,7 +79,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if err != nil {
 		return 0, err
 	}
-	again, err := h.number(ctx, s, p)
+	again, err := h.annotate(ctx, s, p)
 	if err != nil || again {
 		return 0, err
 	}

@@ -23,25 +23,36 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// number writes the revision of a Rollout into its annotation. again reports
-// that it did: one sync writes an object once.
-func (h *Hand) number(ctx context.Context, s plan.Snapshot, p plan.Plan) (again bool, err error) {
+// annotate writes the revision of a Rollout, and the generation of the workload
+// that it refers to, into its annotations. again reports that it did: one sync
+// writes an object once.
+func (h *Hand) annotate(ctx context.Context, s plan.Snapshot, p plan.Plan) (again bool, err error) {
+	changed := map[string]any{}
 	number := strconv.FormatInt(p.Number, 10)
 	exists := slices.ContainsFunc(s.Revisions, func(r plan.Revision) bool { return r.Hash == s.Template })
-	if p.Create == "" && !exists || s.Rollout.Annotations[v1alpha1.RevisionAnnotation] == number {
+	if (p.Create != "" || exists) && s.Rollout.Annotations[v1alpha1.RevisionAnnotation] != number {
+		changed[v1alpha1.RevisionAnnotation] = number
+	}
+	generation, annotated := s.Rollout.Annotations[v1alpha1.WorkloadGenerationAnnotation]
+	switch w := s.Workload; {
+	case w == nil && annotated:
+		changed[v1alpha1.WorkloadGenerationAnnotation] = nil
+	case w != nil && w.Known && generation != strconv.FormatInt(w.Generation, 10):
+		changed[v1alpha1.WorkloadGenerationAnnotation] = strconv.FormatInt(w.Generation, 10)
+	}
+	if len(changed) == 0 {
 		return false, nil
 	}
-	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{
-		"resourceVersion": s.Rollout.ResourceVersion,
-		"annotations":     map[string]any{v1alpha1.RevisionAnnotation: number},
-	}})
+	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": s.Rollout.ResourceVersion, "annotations": changed}})
 	if err != nil {
 		return false, err
 	}
 	if err := h.patch(ctx, s.Rollout, patch); err != nil {
-		return false, fmt.Errorf("number the Rollout: %w", err)
+		return false, fmt.Errorf("annotate the Rollout: %w", err)
 	}
-	h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventRolloutUpdated, Message: "Rollout updated to revision " + number})
+	if changed[v1alpha1.RevisionAnnotation] != nil {
+		h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventRolloutUpdated, Message: "Rollout updated to revision " + number})
+	}
 	return true, nil
 }
 

@@ -59,7 +59,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	err = h.scale(ctx, s, p, false)
 	if err == nil && risky(p) {
 		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error {
-			return errors.Join(h.scale(ctx, s, p, true), h.evict(ctx, s, p))
+			return errors.Join(h.scale(ctx, s, p, true), h.giveWay(ctx, s, p), h.evict(ctx, s, p))
 		})
 	}
 	h.Report(key, Name, err)
@@ -67,7 +67,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 }
 
 func risky(p plan.Plan) bool {
-	return len(p.Evict) > 0 || slices.ContainsFunc(slices.Collect(maps.Values(p.Sets)), func(set plan.Set) bool { return set.Shrinks })
+	return len(p.Evict) > 0 || p.Workload != nil || slices.ContainsFunc(slices.Collect(maps.Values(p.Sets)), func(set plan.Set) bool { return set.Shrinks })
 }
 
 // heal reads again what a lost answer has left unknown.
@@ -82,7 +82,8 @@ func (h *Hand) heal(ctx context.Context, s plan.Snapshot) (healed bool, err erro
 		}
 		healed = healed || was
 	}
-	return healed, nil
+	was, err := h.healWorkload(ctx, s.Rollout)
+	return healed || was, err
 }
 
 // scale patches the ReplicaSets that shrink, or those that do not: taking pods

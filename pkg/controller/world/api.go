@@ -140,8 +140,9 @@ func (a *API) Create(resource schema.GroupVersionResource, obj *unstructured.Uns
 
 // defaulted: the API server completes templates.
 func defaulted(resource schema.GroupVersionResource, obj *unstructured.Unstructured) *unstructured.Unstructured {
-	if resource == setsResource {
-		must(unstructured.SetNestedField(obj.Object, "Always", "spec", "template", "spec", "restartPolicy"))
+	switch resource {
+	case setsResource, deploymentsResource, podTemplatesResource:
+		must(unstructured.SetNestedField(obj.Object, "Always", append(templatePath(resource), "spec", "restartPolicy")...))
 	}
 	return obj
 }
@@ -179,7 +180,7 @@ func (a *API) Patch(resource schema.GroupVersionResource, key cache.ObjectName, 
 // keepApart: a write to status changes nothing else, and the other way round;
 // a change of spec is a new generation.
 func keepApart(resource schema.GroupVersionResource, before, after *unstructured.Unstructured, subresource string) {
-	if resource == rolloutsResource || resource == setsResource {
+	if resource == rolloutsResource || resource == setsResource || resource == deploymentsResource {
 		kept := "status"
 		if subresource == "status" {
 			kept = "spec"
@@ -190,7 +191,7 @@ func keepApart(resource schema.GroupVersionResource, before, after *unstructured
 			delete(after.Object, kept)
 		}
 	}
-	if !reflect.DeepEqual(before.Object["spec"], after.Object["spec"]) {
+	if !reflect.DeepEqual(before.Object["spec"], after.Object["spec"]) || !reflect.DeepEqual(before.Object["template"], after.Object["template"]) {
 		metadata := maps.Clone(after.Object["metadata"].(map[string]any))
 		metadata["generation"] = before.GetGeneration() + 1
 		after.Object["metadata"] = metadata
@@ -250,6 +251,10 @@ func (a *API) Typed(resource schema.GroupVersionResource, obj *unstructured.Unst
 		out = &v1alpha1.Rollout{}
 	case setsResource:
 		out = &appsv1.ReplicaSet{}
+	case deploymentsResource:
+		out = &appsv1.Deployment{}
+	case podTemplatesResource:
+		out = &corev1.PodTemplate{}
 	case servicesResource:
 		out = &corev1.Service{}
 	case slicesResource:

@@ -95,8 +95,7 @@ func (s state) truth() (truth, bool) {
 		desired: ro.Spec.Desired(), sets: map[string]*appsv1.ReplicaSet{},
 		selects: map[string]string{}, ready: map[string]int32{}, weight: map[string]int32{},
 	}
-	for _, stored := range s.objects[setsResource] {
-		rs := s.api.set(stored)
+	for _, rs := range s.owned() {
 		t.sets[rs.Labels[replicaset.HashLabel]] = rs
 	}
 	for _, name := range []string{t.stable, t.canary} {
@@ -187,15 +186,16 @@ func (t truth) need(weight int32) int32 { return replicaset.Need(weight, t.desir
 
 // check gives what a write breaks if it rests on a state as it was until then.
 func (w *World) check(s state, until time.Time, write Write) []string {
-	t, ok := s.truth()
-	if !ok {
-		return nil
-	}
-	t.at = until
 	var breaches []string
 	breach := func(format string, args ...any) {
 		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
 	}
+	w.checkMigration(s, write, breach)
+	t, ok := s.truth()
+	if !ok {
+		return breaches
+	}
+	t.at = until
 	switch write.Resource {
 	case servicesResource:
 		w.checkFlip(t, write, breach)
@@ -203,6 +203,7 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 		w.checkShrink(t, write, breach)
 	case rolloutsResource:
 		w.checkStep(t, write, breach)
+	case deploymentsResource:
 	default:
 		w.checkWeights(t, write, breach)
 	}

@@ -27,9 +27,9 @@ import (
 // the data plane acknowledges.
 func (w *World) react(write Write) {
 	switch write.Resource {
-	case setsResource, servicesResource:
+	case setsResource, servicesResource, deploymentsResource:
 		w.Pods()
-	case slicesResource, rolloutsResource:
+	case slicesResource, rolloutsResource, podTemplatesResource:
 	default:
 		if w.Acks && write.After != nil {
 			w.Ack(write.Resource, write.Key)
@@ -50,7 +50,7 @@ func (w *World) Ready(image string, pods int32) {
 // Pods brings the status of every ReplicaSet and the endpoints of every
 // Service up to date.
 func (w *World) Pods() {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		if w.asleep[setsResource.Resource] {
 			break
 		}
@@ -105,18 +105,32 @@ func (w *World) endpoints(service cache.ObjectName) {
 		},
 		Endpoints: []discoveryv1.Endpoint{},
 	}
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, pod := range w.podsBehind(selector) {
+		slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
+			Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: pod},
+		})
+	}
+	w.put(slicesResource, slice)
+}
+
+// podsBehind are the ready pods that a selector selects: those of workloads too,
+// while it names no revision.
+func (w *World) podsBehind(selector map[string]string) []string {
+	hash, narrowed := selector[replicaset.HashLabel]
+	var pods []string
+	if !narrowed {
+		pods = w.podsOfWorkloads()
+	}
+	for _, key := range w.sets() {
 		rs := w.set(key)
-		if hash, named := selector[replicaset.HashLabel]; named && hash != rs.Labels[replicaset.HashLabel] {
+		if narrowed && hash != rs.Labels[replicaset.HashLabel] {
 			continue
 		}
 		for i := range w.readyOf(rs) {
-			slice.Endpoints = append(slice.Endpoints, discoveryv1.Endpoint{
-				Addresses: []string{"10.0.0.1"}, TargetRef: &corev1.ObjectReference{Kind: "Pod", Name: fmt.Sprintf("%s-%05d", rs.Name, i)},
-			})
+			pods = append(pods, fmt.Sprintf("%s-%05d", rs.Name, i))
 		}
 	}
-	w.put(slicesResource, slice)
+	return pods
 }
 
 // put creates an object, or makes it what it should be.

@@ -60,6 +60,13 @@ var meshes = map[string]struct{ objects, strategy string }{
 	"none":    {"", ""},
 }
 
+// ownTemplate is the part of a Rollout that a reference to a workload replaces.
+const ownTemplate = `  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec: {containers: [{name: web, image: v1}]}
+`
+
 // Shop is the manifest of a shop: a Rollout of 10 pods v1 with the given
 // steps, one per line, and what it needs on a mesh, "" for the Gateway API.
 func Shop(mesh, steps string) string {
@@ -74,11 +81,7 @@ kind: Rollout
 metadata: {name: web}
 spec:
   replicas: 10
-  selector: {matchLabels: {app: web}}
-  template:
-    metadata: {labels: {app: web}}
-    spec: {containers: [{name: web, image: v1}]}
-  strategy:
+` + ownTemplate + `  strategy:
     canary:`)
 	if steps == "" && meshes[mesh].strategy == "" {
 		b.WriteString(" {}\n")

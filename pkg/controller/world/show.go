@@ -46,6 +46,7 @@ func (w *World) Show() string {
 		}
 		b.WriteString("\n")
 	}
+	w.showWorkload(&b)
 	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
 	if n := ro.Status.CollisionCount; n != nil {
 		fmt.Fprintf(&b, "  collisions: %d\n", *n)
@@ -61,7 +62,7 @@ func (w *World) Show() string {
 }
 
 func (w *World) setsByNumber() []cache.ObjectName {
-	keys := sortedKeys(w.API.objects[setsResource])
+	keys := w.sets()
 	slices.SortStableFunc(keys, func(a, b cache.ObjectName) int {
 		return strings.Compare(w.set(a).Annotations[v1alpha1.RevisionAnnotation], w.set(b).Annotations[v1alpha1.RevisionAnnotation])
 	})
@@ -114,7 +115,7 @@ func managedNames(obj *unstructured.Unstructured) []string {
 
 // named replaces hashes by images, so that stories do not depend on them.
 func (w *World) named(text string) string {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		rs := w.set(key)
 		text = strings.ReplaceAll(text, rs.Labels[replicaset.HashLabel], rs.Spec.Template.Spec.Containers[0].Image)
 	}

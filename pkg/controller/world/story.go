@@ -121,6 +121,8 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).doRemove,
 	"point":        (*World).doPoint,
+	"migrate":      (*World).doMigrate,
+	"resize":       (*World).doResize,
 	"annotate":     (*World).doAnnotate,
 	"plant":        (*World).doPlant,
 	"rehash":       func(w *World, _ map[string]string, _ string) error { w.Rehash(); return nil },
@@ -197,8 +199,12 @@ func (w *World) doReady(args map[string]string, _ string) error {
 	return nil
 }
 
-// doRemove deletes an object: remove service=canary, remove route=web.
+// doRemove deletes an object: remove service=canary, remove route=web, remove
+// deployment=web.
 func (w *World) doRemove(args map[string]string, _ string) error {
+	if name := args["deployment"]; name != "" {
+		return w.API.Delete(deploymentsResource, cache.NewObjectName(Namespace, name), false)
+	}
 	if name := args["service"]; name != "" {
 		return w.API.Delete(servicesResource, cache.NewObjectName(Namespace, name), false)
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
@@ -57,11 +58,7 @@ func (w *World) patchRollout(patch, subresource string) error {
 
 // Image deploys a version.
 func (w *World) Image(image string) error {
-	ro := w.Rollout().DeepCopy()
-	ro.Spec.Template.Spec.Containers[0].Image = image
-	data, err := json.Marshal(map[string]any{"spec": map[string]any{"template": ro.Spec.Template}})
-	must(err)
-	return w.PatchSpec(string(data))
+	return w.template(func(t *corev1.PodTemplateSpec) { t.Spec.Containers[0].Image = image })
 }
 
 // Promote is what the CLI plugin's promote sends.
@@ -85,17 +82,15 @@ func (w *World) Promote() error {
 // Undo is what the CLI plugin's undo sends: the template of an earlier
 // revision, with all that the API server has completed in it.
 func (w *World) Undo(number string) error {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		rs := w.set(key)
 		if rs.Annotations[v1alpha1.RevisionAnnotation] != number {
 			continue
 		}
-		template := rs.Spec.Template.DeepCopy()
-		delete(template.Labels, replicaset.HashLabel)
-		data, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
-		must(err)
-		_, err = w.API.Patch(rolloutsResource, Key, types.JSONPatchType, data, "", false)
-		return err
+		return w.template(func(t *corev1.PodTemplateSpec) {
+			*t = *rs.Spec.Template.DeepCopy()
+			delete(t.Labels, replicaset.HashLabel)
+		})
 	}
 	return fmt.Errorf("no revision %s", number)
 }
@@ -105,7 +100,7 @@ func (w *World) DeleteRollout() error { return w.API.Delete(rolloutsResource, Ke
 
 // SetOf is the name of the ReplicaSet of a version, "" if there is none.
 func (w *World) SetOf(image string) string {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		if rs := w.set(key); rs.Spec.Template.Spec.Containers[0].Image == image && metav1.IsControlledBy(rs, w.Rollout()) {
 			return rs.Name
 		}
@@ -131,7 +126,7 @@ func (w *World) doPoint(args map[string]string, _ string) error {
 
 // imageOf a hash, or the hash.
 func (w *World) imageOf(hash string) string {
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		if rs := w.set(key); rs.Labels[replicaset.HashLabel] == hash {
 			return rs.Spec.Template.Spec.Containers[0].Image
 		}

@@ -19,6 +19,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/all"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -51,10 +52,12 @@ type World struct {
 	// EndpointSlices.
 	asleep map[string]bool
 	// Acks: the data plane acknowledges every generation at once.
-	Acks    bool
-	caches  map[schema.GroupVersionResource]cache.Indexer
-	pending []Write
-	events  *record.FakeRecorder
+	Acks   bool
+	caches map[schema.GroupVersionResource]cache.Indexer
+	// workloads has the caches of what a Rollout can refer to.
+	workloads map[schema.GroupVersionResource]cache.Indexer
+	pending   []Write
+	events    *record.FakeRecorder
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
 	// ready pods by version, or All.
@@ -64,6 +67,8 @@ type World struct {
 	history []state
 	// weighings of the route objects, by resource, oldest first.
 	weighings map[schema.GroupVersionResource][]weighing
+	// before is the size of the Deployment as somebody else last wrote it.
+	before int32
 	// Manual: nothing is synced but by Sync.
 	Manual bool
 	// fail is what happens to our next write; crash is how many writes are
@@ -123,6 +128,11 @@ func (w *World) Restart() {
 			caches.Serve(gvr, w.caches[gvr])
 		}
 	}
+	w.workloads = map[schema.GroupVersionResource]cache.Indexer{}
+	for kind, resource := range workloadResources {
+		w.workloads[resource] = newIndexer(nil)
+		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
+	}
 	w.pending, w.held, w.down = nil, map[string]bool{}, false
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
@@ -179,6 +189,7 @@ func (w *World) changed(write Write) {
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
 	}
 	w.weigh(write)
+	w.sizeBefore(write)
 	w.remember()
 	w.pending = append(w.pending, write)
 	w.deliverAll()
@@ -212,23 +223,32 @@ func (w *World) deliverAll() {
 }
 
 func (w *World) deliver(write Write) {
-	indexer := w.caches[write.Resource]
-	if indexer == nil {
-		return
-	}
-	if write.After == nil || elsewhere(write) {
-		must(indexer.Delete(&metav1.ObjectMeta{Namespace: write.Key.Namespace, Name: write.Key.Name}))
-		return
-	}
-	obj, err := w.API.Typed(write.Resource, write.After)
-	must(err)
-	must(indexer.Add(obj))
+	w.keep(w.caches[write.Resource], write, elsewhere(write), func(obj any) any { return obj })
+	w.keep(w.workloads[write.Resource], write, false, func(obj any) any { return observe.WorkloadOf(obj) })
 }
 
-// elsewhere: the watch of Rollouts is for those without an instance id.
+// keep what a write left in a cache, if the cache is there.
+func (w *World) keep(indexer cache.Indexer, write Write, elsewhere bool, as func(any) any) {
+	switch {
+	case indexer == nil:
+	case write.After == nil || elsewhere:
+		must(indexer.Delete(&metav1.ObjectMeta{Namespace: write.Key.Namespace, Name: write.Key.Name}))
+	default:
+		obj, err := w.API.Typed(write.Resource, write.After)
+		must(err)
+		must(indexer.Add(as(obj)))
+	}
+}
+
+// elsewhere: the watch of Rollouts is for those without an instance id, that of
+// ReplicaSets for those of Rollouts.
 func elsewhere(write Write) bool {
-	_, labelled := write.After.GetLabels()[v1alpha1.InstanceIDLabel]
-	return labelled && write.Resource == rolloutsResource
+	if write.After == nil {
+		return false
+	}
+	_, instance := write.After.GetLabels()[v1alpha1.InstanceIDLabel]
+	_, owned := write.After.GetLabels()[replicaset.HashLabel]
+	return instance && write.Resource == rolloutsResource || !owned && write.Resource == setsResource
 }
 
 // Loops of the controller in a fixed order.

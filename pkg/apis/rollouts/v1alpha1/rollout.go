@@ -6,6 +6,7 @@ package v1alpha1
 import (
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/intstr"
 )
 
@@ -106,6 +107,41 @@ type ObjectRef struct {
 	// "progressively".
 	// +optional
 	ScaleDown string `json:"scaleDown,omitempty"`
+}
+
+// Kinds of workload that a Rollout can refer to.
+const (
+	WorkloadDeployment  = "Deployment"
+	WorkloadReplicaSet  = "ReplicaSet"
+	WorkloadPodTemplate = "PodTemplate"
+)
+
+// Ways to scale a referenced Deployment down.
+const (
+	// ScaleDownNever leaves it alone. This is the default.
+	ScaleDownNever = "never"
+	// ScaleDownOnSuccess takes it to 0 once the first revision is healthy.
+	ScaleDownOnSuccess = "onsuccess"
+	// ScaleDownProgressively takes it down as the pods of the first revision
+	// become available.
+	ScaleDownProgressively = "progressively"
+)
+
+// Supported reports whether the reference is to a kind, in its own API group,
+// that has a pod template.
+func (r *ObjectRef) Supported() bool {
+	version, err := schema.ParseGroupVersion(r.APIVersion)
+	if err != nil {
+		return false
+	}
+	switch r.Kind {
+	case WorkloadDeployment, WorkloadReplicaSet:
+		return version.Group == "apps"
+	case WorkloadPodTemplate:
+		return r.APIVersion == "v1"
+	default:
+		return false
+	}
 }
 
 // RollbackWindowSpec says which revisions are recent.

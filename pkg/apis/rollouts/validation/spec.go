@@ -5,7 +5,6 @@ package validation
 
 import (
 	"slices"
-	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
@@ -93,9 +92,7 @@ var ofSpec = chapter[v1alpha1.RolloutSpec]{
 		{
 			field: "workloadRef", says: "must be a Deployment or ReplicaSet of apps/v1, or a PodTemplate of v1",
 			holds: func(s specPart) bool {
-				r := s.self.WorkloadRef
-				return r == nil || strings.HasPrefix(r.APIVersion, "apps/") && (r.Kind == "Deployment" || r.Kind == "ReplicaSet") ||
-					r.APIVersion == "v1" && r.Kind == "PodTemplate"
+				return s.self.WorkloadRef == nil || s.self.WorkloadRef.Supported()
 			},
 			value: func(s specPart) any { return s.self.WorkloadRef.Kind + " of " + s.self.WorkloadRef.APIVersion },
 			cel: `!has(self.workloadRef) ||
@@ -109,6 +106,17 @@ var ofSpec = chapter[v1alpha1.RolloutSpec]{
 				return s.self.WorkloadRef == nil || slices.Contains([]string{"", "never", "onsuccess", "progressively"}, s.self.WorkloadRef.ScaleDown)
 			},
 			cel:      `self.?workloadRef.?scaleDown.orValue("") in ["", "never", "onsuccess", "progressively"]`,
+			celValue: quoted(`self.workloadRef.scaleDown`),
+		},
+		{
+			field: "workloadRef.scaleDown", advice: true, says: "is for a Deployment; nothing else is scaled down",
+			holds: func(s specPart) bool {
+				r := s.self.WorkloadRef
+				return r == nil || r.Kind == v1alpha1.WorkloadDeployment || r.ScaleDown == "" || r.ScaleDown == v1alpha1.ScaleDownNever
+			},
+			value: func(s specPart) any { return s.self.WorkloadRef.ScaleDown },
+			cel: `self.?workloadRef.?scaleDown.orValue("") in ["", "never"] ||
+				self.?workloadRef.?kind.orValue("") == "Deployment"`,
 			celValue: quoted(`self.workloadRef.scaleDown`),
 		},
 		{

@@ -17,7 +17,6 @@ type notBuilt[T any] struct {
 }
 
 var specNotBuilt = []notBuilt[v1alpha1.RolloutSpec]{
-	{"workloadRef", func(s *v1alpha1.RolloutSpec) bool { return s.WorkloadRef != nil }},
 	{"analysis", func(s *v1alpha1.RolloutSpec) bool { return s.Analysis != nil }},
 	{"strategy.blueGreen", func(s *v1alpha1.RolloutSpec) bool { return s.Strategy.BlueGreen != nil }},
 }

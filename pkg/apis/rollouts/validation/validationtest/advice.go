@@ -19,6 +19,12 @@ func advice() []Row {
 		{"roles that swap without a data plane", Basic, "canary: {", "canary: {pingPong: {pingService: a, pongService: b}, ", []string{
 			canary + "pingPong: Forbidden: has no effect without trafficRouting; remove it",
 		}},
+		workload("a Deployment to scale down some other way", "x", "apiVersion: apps/v1, kind: Deployment, name: shop, scaleDown: Never",
+			`spec.workloadRef.scaleDown: Invalid value: "Never": is none of never, onsuccess and progressively, and taken for never`),
+		workload("a Deployment to scale down", "x", "apiVersion: apps/v1, kind: Deployment, name: shop, scaleDown: onsuccess"),
+		workload("a ReplicaSet to scale down", "x", "apiVersion: apps/v1, kind: ReplicaSet, name: shop, scaleDown: onsuccess",
+			`spec.workloadRef.scaleDown: Invalid value: "onsuccess": is for a Deployment; nothing else is scaled down`),
+		workload("a ReplicaSet to leave alone", "x", "apiVersion: apps/v1, kind: ReplicaSet, name: shop, scaleDown: never"),
 		{"a window for no revision", Basic, "spec:", "spec:\n  rollbackWindow: {}", []string{`spec.rollbackWindow.revisions: Invalid value: 0: no revision is ever in this window; must be 1 or more`}},
 		{"a negative limit", Basic, "canary: {", "canary: {scaleDownDelayRevisionLimit: -1, ", []string{canary + "scaleDownDelayRevisionLimit: Invalid value: -1: must be 0 or more"}},
 		{"a negative floor", Basic, "canary: {", "canary: {minPodsPerReplicaSet: -1, ", []string{canary + "minPodsPerReplicaSet: Invalid value: -1: must be 0 or more"}},

@@ -49,5 +49,5 @@ func workload(name, place, ref string, want ...string) Row {
 	if place == "" {
 		r.To += "\n" + r.From
 	}
-	return r.wanting(append(want, "spec.workloadRef: Forbidden: not supported")...)
+	return r.wanting(want...)
 }

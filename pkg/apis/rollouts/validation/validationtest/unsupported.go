@@ -21,7 +21,6 @@ func notBuilt() []Row {
 		return Row{field, Routed, "namespace: gateways", field + ": " + value, []string{routing + "gatewayAPI." + field + ": Forbidden: not supported"}}
 	}
 	return []Row{
-		{"workloadRef", Basic, "template: {metadata: {labels: {app: shop}}}", "workloadRef: {apiVersion: apps/v1, kind: Deployment, name: shop}", []string{"spec.workloadRef: Forbidden: not supported"}},
 		spec("analysis", "{successfulRunHistoryLimit: 1}"),
 		{"blue-green", Basic, "canary: {steps: [{setWeight: 50}, {pause: {}}]}", "blueGreen: {activeService: shop}", []string{"spec.strategy.blueGreen: Forbidden: not supported"}},
 		inCanary("analysis", "{}"),

@@ -1,0 +1,125 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"strings"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	appsv1 "k8s.io/api/apps/v1"
+	"k8s.io/client-go/tools/cache"
+)
+
+// sizeBefore notes what somebody else made of the Deployment: what a migration
+// starts from.
+func (w *World) sizeBefore(write Write) {
+	if write.Resource != deploymentsResource || write.Ours || write.Subresource != "" {
+		return
+	}
+	w.before = 0
+	if write.After != nil {
+		w.before = w.API.workload(deploymentsResource, write.After).Size
+	}
+}
+
+// crowd are ready pods: ours are the Rollout's.
+type crowd struct{ ours, all int32 }
+
+// checkMigration: while a Rollout takes over from a Deployment, no write of ours
+// leaves fewer ready pods, in all or behind a role Service, than the Deployment
+// had before; fewer only where the user wants fewer of the Rollout.
+func (w *World) checkMigration(s state, write Write, breach breachFunc) {
+	d := s.workload()
+	if d == nil || d.Kind != v1alpha1.WorkloadDeployment || w.before == 0 || write.After == nil {
+		return
+	}
+	ro := s.rollout()
+	least := func(who string, before, after int32) {
+		if after < min(before, w.before, ro.Spec.Desired()) {
+			breach("MIGRATION: %d -> %d ready pods %s, there were %d", before, after, who, w.before)
+		}
+	}
+	switch write.Resource {
+	case deploymentsResource:
+		size := w.API.workload(deploymentsResource, write.After).Size
+		if size > d.Size || ro.Status.Abort || ro.Spec.Desired() < d.Size {
+			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort)
+		}
+		pods := s.available()
+		least("in all", pods+d.Size, pods+size)
+		for _, name := range roleNames(ro) {
+			if s.selects(name) == "" {
+				c := s.behind(name, "")
+				least("behind "+name, c.all, c.ours+min(size, c.all-c.ours))
+			}
+		}
+	case servicesResource:
+		after := w.API.service(write.After)
+		if hash := after.Spec.Selector[replicaset.HashLabel]; hash != "" && s.selects(after.Name) == "" {
+			if ro.Spec.Desired() < d.Size {
+				breach("MIGRATION: narrowed with replicas %d, the Deployment has %d", ro.Spec.Desired(), d.Size)
+			}
+			least("behind "+after.Name, s.behind(after.Name, "").all, s.behind(after.Name, hash).ours)
+		}
+	}
+}
+
+func roleNames(ro *v1alpha1.Rollout) []string {
+	c := ro.Spec.Strategy.Canary
+	if c == nil {
+		return nil
+	}
+	stable, canary := c.RoleServices(ro.Status.Canary.StablePingPong)
+	return []string{stable, canary}
+}
+
+// selects is the hash that a Service selects, "" also where there is no such
+// Service.
+func (s state) selects(service string) string {
+	obj := s.objects[servicesResource][cache.NewObjectName(Namespace, service)]
+	if obj == nil {
+		return ""
+	}
+	return s.api.service(obj).Spec.Selector[replicaset.HashLabel]
+}
+
+// owned are the ReplicaSets of the Rollout.
+func (s state) owned() []*appsv1.ReplicaSet {
+	var all []*appsv1.ReplicaSet
+	for _, stored := range s.objects[setsResource] {
+		if rs := s.api.set(stored); rs.Labels[replicaset.HashLabel] != "" {
+			all = append(all, rs)
+		}
+	}
+	return all
+}
+
+func (s state) available() int32 {
+	var n int32
+	for _, rs := range s.owned() {
+		n += min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
+	}
+	return n
+}
+
+// behind counts the endpoints of a Service; those of a revision where hash names
+// one.
+func (s state) behind(service, hash string) crowd {
+	obj := s.objects[slicesResource][cache.NewObjectName(Namespace, service+"-1")]
+	if obj == nil {
+		return crowd{}
+	}
+	var c crowd
+	for _, e := range s.api.slice(obj).Endpoints {
+		c.all++
+		for _, rs := range s.owned() {
+			if (hash == "" || rs.Labels[replicaset.HashLabel] == hash) && strings.HasPrefix(e.TargetRef.Name, rs.Name+"-") {
+				c.ours++
+			}
+		}
+	}
+	return c
+}
