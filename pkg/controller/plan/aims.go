@@ -41,6 +41,9 @@ func (v *view) asked(index int) (weight, size, enough int32) {
 		explicit := v.floored(v.need(deref(scale.Weight)))
 		if scale.Replicas != nil {
 			explicit = max(0, *scale.Replicas)
+			if v.canary.DynamicStableScale {
+				explicit = v.floored(explicit)
+			}
 		}
 		if at > weightStep {
 			size = max(size, explicit)
