@@ -45,18 +45,38 @@ func LegacyTemplateHash(template *corev1.PodTemplateSpec, collisions *int32) str
 	return hash([]byte(dump.ForHash(*template)), collisions)
 }
 
-// Meaning identifies what a pod template says, apart from what a controller
-// adds to it: the hash label, and the term that keeps revisions apart. Two
-// templates with the same defaults applied mean the same if and only if it is
-// the same. Unlike a hash of a few bits it is never the same by chance.
-func Meaning(template *corev1.PodTemplateSpec) string {
+// Meaning is what a pod template says, apart from what a controller adds to
+// it: the hash label, and the term that keeps revisions apart.
+type Meaning struct {
+	metadata Metadata
+	// rest is a digest of all else.
+	rest string
+}
+
+// MeaningOf a template.
+func MeaningOf(template *corev1.PodTemplateSpec) Meaning {
 	t := template.DeepCopy()
-	delete(t.Labels, HashLabel)
 	if t.Spec.DeprecatedServiceAccount == t.Spec.ServiceAccountName {
 		t.Spec.DeprecatedServiceAccount = "" // an old name of the other field
 	}
 	together(t)
-	sum := sha256.Sum256(encode(t))
+	m := Meaning{metadata: Metadata{Labels: t.Labels, Annotations: t.Annotations}}
+	delete(m.metadata.Labels, HashLabel)
+	t.Labels, t.Annotations = nil, nil
+	m.rest = digest(t)
+	return m
+}
+
+// Without identifies the meaning without the keys that were injected, whatever
+// their values: two templates with the same defaults applied mean the same if
+// and only if it is the same. Unlike a hash of a few bits it is never the same
+// by chance.
+func (m Meaning) Without(injected Metadata) string {
+	return digest([]any{m.rest, m.metadata.without(injected)})
+}
+
+func digest(v any) string {
+	sum := sha256.Sum256(encode(v))
 	return hex.EncodeToString(sum[:])
 }
 

@@ -103,11 +103,15 @@ func TestWhatATemplateMeans(t *testing.T) {
 			t.Parallel()
 			before, after := template(t, defaulted), template(t, defaulted)
 			c.edit(after)
-			if same := replicaset.Meaning(before) == replicaset.Meaning(after); same != c.same {
+			if same := meaning(before) == meaning(after); same != c.same {
 				t.Errorf("means the same: %v, want %v", same, c.same)
 			}
 		})
 	}
+}
+
+func meaning(template *corev1.PodTemplateSpec) string {
+	return replicaset.MeaningOf(template).Without(replicaset.Metadata{})
 }
 
 // The term stands beside the user's own, and there is never more than one.

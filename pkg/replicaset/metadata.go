@@ -6,8 +6,6 @@ package replicaset
 import (
 	"encoding/json"
 	"maps"
-
-	corev1 "k8s.io/api/core/v1"
 )
 
 // Metadata is labels and annotations that a pod has for as long as its
@@ -67,19 +65,19 @@ func over(base, more map[string]string) map[string]string {
 	return all
 }
 
-// Without is the template without the keys of m, whatever their values.
-func (m Metadata) Without(template *corev1.PodTemplateSpec) *corev1.PodTemplateSpec {
-	if m.Empty() {
-		return template
+func (m Metadata) without(other Metadata) Metadata {
+	return Metadata{Labels: except(m.Labels, other.Labels), Annotations: except(m.Annotations, other.Annotations)}
+}
+
+func except(base, less map[string]string) map[string]string {
+	if len(less) == 0 {
+		return base
 	}
-	t := template.DeepCopy()
-	for key := range m.Labels {
-		delete(t.Labels, key)
+	all := maps.Clone(base)
+	for key := range less {
+		delete(all, key)
 	}
-	for key := range m.Annotations {
-		delete(t.Annotations, key)
-	}
-	return t
+	return all
 }
 
 // Change is a merge patch of an object's metadata; nil takes a key away.

@@ -37,8 +37,8 @@ func TestRefusedSpec(t *testing.T) {
 		{"dynamic stable scale", gateway, "strategy: {canary: {dynamicStableScale: true, scaleDownDelaySeconds: null}}", "spec.strategy.canary.dynamicStableScale: Forbidden: not supported"},
 		{"another router", gateway, "strategy: {canary: {trafficRouting: {nginx: {stableIngress: x}}}}", "spec.strategy.canary.trafficRouting.nginx: Forbidden: not supported"},
 		{"rollback window", none, "rollbackWindow: {revisions: 3}", "spec.rollbackWindow: Forbidden: not supported"},
-		{"anti-affinity", none, "strategy: {canary: {antiAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {}}}}", "spec.strategy.canary.antiAffinity: Forbidden: not supported"},
-		{"canary metadata", none, "strategy: {canary: {canaryMetadata: {labels: {a: b}}}}", "spec.strategy.canary.canaryMetadata: Forbidden: not supported"},
+		{"anti-affinity", none, "strategy: {canary: {antiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: {weight: 0}}}}", "spec.strategy.canary.antiAffinity.preferredDuringSchedulingIgnoredDuringExecution.weight: Invalid value: 0"},
+		{"canary metadata", none, "strategy: {canary: {canaryMetadata: {labels: {app: b}}}}", "spec.strategy.canary.canaryMetadata.labels[app]: Forbidden"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

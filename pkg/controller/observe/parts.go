@@ -141,6 +141,11 @@ func mismatch(service *corev1.Service, ro *v1alpha1.Rollout) string {
 		if labels := ro.Spec.Template.Labels; key != replicaset.HashLabel && len(labels) > 0 && labels[key] != value {
 			return fmt.Sprintf("selects %s=%s, which spec.template.metadata.labels does not have; correct one of both", key, value)
 		}
+		for _, role := range []mesh.Role{mesh.Stable, mesh.Canary} {
+			if injected, ok := plan.Ephemeral(ro, role).Labels[key]; ok && injected != value {
+				return fmt.Sprintf("selects %s=%s, and spec.strategy.canary.%sMetadata.labels makes it %s; name another label there", key, value, role, injected)
+			}
+		}
 	}
 	return ""
 }

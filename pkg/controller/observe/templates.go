@@ -10,7 +10,6 @@ import (
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
-	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -35,24 +34,11 @@ func meaningOf(rs *appsv1.ReplicaSet) string {
 	if meaning := rs.Spec.Template.Annotations[meaningAnnotation]; meaning != "" {
 		return meaning
 	}
-	return replicaset.Meaning(injected(rs).Without(&rs.Spec.Template))
+	return replicaset.MeaningOf(&rs.Spec.Template).Without(injected(rs).Metadata)
 }
 
 func injected(rs *appsv1.ReplicaSet) replicaset.Injected {
 	return replicaset.ParseInjected(rs.Annotations[v1alpha1.EphemeralMetadataAnnotation])
-}
-
-// meanings of a rollout's template: as it is, and without what canaryMetadata
-// and stableMetadata inject under the same keys. A ReplicaSet has lost the
-// values that these stood for, and undo copies those that stand there now.
-func meanings(ro *v1alpha1.Rollout, template *corev1.PodTemplateSpec) []string {
-	all := []string{replicaset.Meaning(template)}
-	for _, metadata := range []replicaset.Metadata{plan.Ephemeral(ro, mesh.Stable), plan.Ephemeral(ro, mesh.Canary)} {
-		if !metadata.Empty() {
-			all = append(all, replicaset.Meaning(metadata.Without(template)))
-		}
-	}
-	return all
 }
 
 // Templates remembers what the API server has said about the template of each
@@ -65,8 +51,8 @@ type Templates struct {
 // tried is a template, by what it means as it is written.
 type tried struct {
 	written string
-	// meanings of it with its defaults; none where that could not be told.
-	meanings []string
+	// meaning of it with its defaults, nil where that could not be told.
+	meaning  *replicaset.Meaning
 	problems []string
 	// taken is the hash whose name another object has, "" for none.
 	taken string
@@ -78,13 +64,19 @@ func NewTemplates() *Templates { return &Templates{all: map[cache.ObjectName]tri
 // Tried notes what the API server makes of a rollout's template: the template
 // with its defaults, nil where that cannot be told, or what it has against it.
 func (t *Templates) Tried(ro *v1alpha1.Rollout, defaulted *corev1.PodTemplateSpec, problems []string) {
-	known := tried{written: replicaset.Meaning(&ro.Spec.Template), problems: problems}
+	known := tried{written: written(ro), problems: problems}
 	if defaulted != nil {
-		known.meanings = meanings(ro, defaulted)
+		meaning := replicaset.MeaningOf(defaulted)
+		known.meaning = &meaning
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.all[cache.MetaObjectToName(ro)] = known
+}
+
+// written identifies the template of a rollout as it is.
+func written(ro *v1alpha1.Rollout) string {
+	return replicaset.MeaningOf(&ro.Spec.Template).Without(replicaset.Metadata{})
 }
 
 // Taken notes that the ReplicaSet with a hash of the rollout's template exists
@@ -100,9 +92,11 @@ func (t *Templates) Taken(ro *v1alpha1.Rollout, hash string) {
 // Means reports whether the template of a ReplicaSet means what the rollout's
 // does, as far as that can be told.
 func (t *Templates) Means(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
-	written, known := meanings(ro, &ro.Spec.Template), t.of(ro)
-	told := known.written == written[0] && len(known.meanings) > 0
-	return !told || slices.Contains(slices.Concat(written, known.meanings), meaningOf(rs))
+	known := t.of(ro)
+	if known.meaning == nil || known.written != written(ro) {
+		return true
+	}
+	return known.meaning.Without(injected(rs).Metadata) == meaningOf(rs)
 }
 
 // Forget a rollout that is gone.
@@ -133,21 +127,22 @@ func (o *Observer) template(s *plan.Snapshot) {
 	if named != "" && (named == ro.Status.CurrentPodHash || named == ro.Status.StableRS) {
 		return // decided long ago
 	}
-	written := meanings(ro, &ro.Spec.Template)
-	if same := meant(s.Revisions, named, written); same != "" {
+	meaning := replicaset.MeaningOf(&ro.Spec.Template)
+	if same := meant(s.Revisions, named, &meaning); same != "" {
 		s.Template = same
 		return
 	}
 	known := o.Templates.of(ro)
-	switch same := meant(s.Revisions, named, known.meanings); {
-	case known.written != written[0] && len(s.Invalid) > 0:
+	untried := known.written != meaning.Without(replicaset.Metadata{})
+	switch same := meant(s.Revisions, named, known.meaning); {
+	case untried && len(s.Invalid) > 0:
 		return // nothing new starts anyway
-	case known.written != written[0]:
+	case untried:
 		s.Untried = hash
 		s.Template = cmp.Or(has(s.Revisions, ro.Status.CurrentPodHash), s.Template)
 	case same != "":
 		s.Template = same
-	case named != "" && len(known.meanings) == 0:
+	case named != "" && known.meaning == nil:
 		return // nobody can tell
 	case len(known.problems) > 0:
 		s.Invalid = append(s.Invalid, known.problems...)
@@ -176,12 +171,13 @@ func has(revisions []plan.Revision, hash string) string {
 	return ""
 }
 
-// meant is the hash of the newest revision with a template of one of these
-// meanings, "" for none. The one that has the right label comes first.
-func meant(revisions []plan.Revision, named string, meanings []string) string {
+// meant is the hash of the newest revision whose template means that, apart
+// from what was injected into it; "" for none. The one that has the right label
+// comes first.
+func meant(revisions []plan.Revision, named string, meaning *replicaset.Meaning) string {
 	found := ""
 	for _, r := range slices.Backward(revisions) {
-		if slices.Contains(meanings, r.Meaning) && (found == "" || r.Hash == named) {
+		if (found == "" || r.Hash == named) && meaning != nil && meaning.Without(r.Injected.Metadata) == r.Meaning {
 			found = r.Hash
 		}
 	}

@@ -66,7 +66,7 @@ type Settings struct {
 // Revision is one owned ReplicaSet.
 type Revision struct {
 	Name, Hash string
-	// Meaning of its template, as replicaset.Meaning gives it, without what
+	// Meaning of its template, as replicaset.Meaning gives it without what
 	// was injected.
 	Meaning  string
 	Injected replicaset.Injected

@@ -2,8 +2,8 @@
 // SPDX-License-Identifier: Apache-2.0
 
 // Package scale is the hand that sizes ReplicaSets, with the deadlines and
-// notes that go with a size in the same patch, and evicts the pods of a
-// restart.
+// notes that go with a size in the same patch, evicts the pods of a restart,
+// and gives pods the metadata of their revision's part.
 package scale
 
 import (
@@ -62,6 +62,9 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 			return errors.Join(h.scale(ctx, s, p, true), h.giveWay(ctx, s, p), h.evict(ctx, s, p))
 		})
 	}
+	if err == nil && len(p.Sets) == 0 {
+		err = h.relabel(ctx, s, p)
+	}
 	h.Report(key, Name, err)
 	return p.After, err
 }
@@ -118,10 +121,7 @@ func (h *Hand) patch(ctx context.Context, s plan.Snapshot, r plan.Revision, set 
 	if err != nil {
 		return err
 	}
-	err = h.Caches.Sets.Write(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
-		return h.Kube.AppsV1().ReplicaSets(key.Namespace).Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
-	})
-	if err != nil {
+	if err := h.write(ctx, key, patch); err != nil {
 		return fmt.Errorf("scale %s to %d: %w", key.Name, set.Size, err)
 	}
 	if set.Size != r.Spec {
@@ -133,6 +133,13 @@ func (h *Hand) patch(ctx context.Context, s plan.Snapshot, r plan.Revision, set 
 		h.Tell(s.Rollout, plan.Event{Reason: v1alpha1.EventScalingReplicaSet, Message: fmt.Sprintf("Scaled %s ReplicaSet %s from %d to %d", direction, r.Name, r.Spec, set.Size)})
 	}
 	return nil
+}
+
+// write sends a merge patch of a ReplicaSet.
+func (h *Hand) write(ctx context.Context, key cache.ObjectName, patch []byte) error {
+	return h.Caches.Sets.Write(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
+		return h.Kube.AppsV1().ReplicaSets(key.Namespace).Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
+	})
 }
 
 // annotations that go with a size; null takes one away.

@@ -204,6 +204,8 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 	case rolloutsResource:
 		w.checkStep(t, write, breach)
 	case deploymentsResource:
+	case podsResource:
+		w.checkPod(t, write, breach)
 	default:
 		w.checkWeights(t, write, breach)
 	}

@@ -29,7 +29,9 @@ func (w *World) react(write Write) {
 	switch write.Resource {
 	case setsResource, servicesResource, deploymentsResource:
 		w.Pods()
-	case slicesResource, rolloutsResource, podTemplatesResource:
+	case rolloutsResource:
+		w.podObjects()
+	case slicesResource, podsResource, podTemplatesResource:
 	default:
 		if w.Acks && write.After != nil {
 			w.Ack(write.Resource, write.Key)
@@ -50,6 +52,7 @@ func (w *World) Ready(image string, pods int32) {
 // Pods brings the status of every ReplicaSet and the endpoints of every
 // Service up to date.
 func (w *World) Pods() {
+	w.podObjects()
 	for _, key := range w.sets() {
 		if w.asleep[setsResource.Resource] {
 			break

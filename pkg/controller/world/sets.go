@@ -51,7 +51,7 @@ func (w *World) doPlant(args map[string]string, _ string) error {
 // that say nothing.
 func (w *World) Rehash() {
 	hashes := map[string]string{}
-	for _, key := range sortedKeys(w.API.objects[setsResource]) {
+	for _, key := range w.sets() {
 		hash := w.set(key).Labels[replicaset.HashLabel]
 		hashes[hash] = "o" + hash
 	}

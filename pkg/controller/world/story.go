@@ -125,6 +125,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"resize":       (*World).doResize,
 	"annotate":     (*World).doAnnotate,
 	"plant":        (*World).doPlant,
+	"label-pods":   (*World).doLabelPods,
 	"rehash":       func(w *World, _ map[string]string, _ string) error { w.Rehash(); return nil },
 	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
@@ -156,6 +157,7 @@ var views = map[string]func(*World) string{
 	"conditions": (*World).ShowConditions,
 	"duration":   (*World).ShowDuration,
 	"show-route": (*World).ShowRoute,
+	"show-pods":  (*World).ShowPods,
 	"show":       (*World).Show,
 }
 

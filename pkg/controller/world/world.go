@@ -69,6 +69,8 @@ type World struct {
 	weighings map[schema.GroupVersionResource][]weighing
 	// before is the size of the Deployment as somebody else last wrote it.
 	before int32
+	// podLists counts the lists of pods that the controller asked for.
+	podLists int
 	// Manual: nothing is synced but by Sync.
 	Manual bool
 	// fail is what happens to our next write; crash is how many writes are
@@ -165,6 +167,7 @@ func (w *World) clients() controller.Clients {
 	kube, rollouts := kubefake.NewClientset(), rolloutfake.NewClientset()
 	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), listKinds())
 	kube.PrependReactor("*", "*", w.API.React(true))
+	kube.PrependReactor("list", "pods", w.listPods)
 	rollouts.PrependReactor("*", "*", w.API.React(true))
 	dynamic.PrependReactor("*", "*", w.API.React(false))
 	return controller.Clients{Kube: kube, Rollouts: rollouts, Dynamic: dynamic}

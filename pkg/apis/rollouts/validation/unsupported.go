@@ -23,9 +23,6 @@ var specNotBuilt = []notBuilt[v1alpha1.RolloutSpec]{
 
 var canaryNotBuilt = []notBuilt[v1alpha1.CanaryStrategy]{
 	{"analysis", func(c *v1alpha1.CanaryStrategy) bool { return c.Analysis != nil }},
-	{"antiAffinity", func(c *v1alpha1.CanaryStrategy) bool { return c.AntiAffinity != nil }},
-	{"canaryMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.CanaryMetadata != nil }},
-	{"stableMetadata", func(c *v1alpha1.CanaryStrategy) bool { return c.StableMetadata != nil }},
 }
 
 var stepNotBuilt = []notBuilt[v1alpha1.CanaryStep]{

@@ -23,7 +23,7 @@ var chapters = []interface {
 	check(s *v1alpha1.RolloutSpec, kinds map[string]mesh.Features, advice bool) field.ErrorList
 	list() []entry
 }{
-	ofSpec, ofCanary, ofExtras, ofRouting, ofManagedRoute, ofIstio, ofGateway,
+	ofSpec, ofCanary, ofMetadata, ofExtras, ofRouting, ofManagedRoute, ofIstio, ofGateway,
 	ofStep, ofHeader, ofHeaderMatch, ofMirror, ofMirrorMatch, ofMirrorHeader, ofPlugin,
 	specRefused, canaryRefused, stepRefused, routingRefused, gatewayRefused, virtualServiceRefused, virtualServicesRefused,
 }

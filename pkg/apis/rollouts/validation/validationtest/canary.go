@@ -72,5 +72,5 @@ func affinity(name, block string, want ...string) Row {
 	for i := range want {
 		want[i] = canary + want[i]
 	}
-	return Row{name, Basic, "canary: {", "canary: {antiAffinity: " + block + ", ", append(want, canary+"antiAffinity: Forbidden: not supported")}
+	return Row{name, Basic, "canary: {", "canary: {antiAffinity: " + block + ", ", want}
 }

@@ -29,7 +29,7 @@ type Row struct {
 
 // Refused has rows of all rules that a spec has to keep.
 func Refused() []Row {
-	return slices.Concat(spec(), strategy(), steps(), notBuilt(), plugin(), extras())
+	return slices.Concat(spec(), strategy(), metadata(), steps(), notBuilt(), plugin(), extras())
 }
 
 // Advised has rows of all advice. None of them is refused.

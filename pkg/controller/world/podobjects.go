@@ -1,0 +1,162 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	appsv1 "k8s.io/api/apps/v1"
+	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
+	clienttesting "k8s.io/client-go/testing"
+	"k8s.io/client-go/tools/cache"
+)
+
+// podObjects makes the pods of every ReplicaSet, from its template as it is
+// now, and takes away those that are too many. Pods are numbers until a rollout
+// gives them metadata of their own: most have no use for more.
+func (w *World) podObjects() {
+	ro := w.Rollout()
+	if ro == nil || ro.Spec.Strategy.Canary == nil || w.asleep[setsResource.Resource] {
+		return
+	}
+	if c := ro.Spec.Strategy.Canary; c.CanaryMetadata == nil && c.StableMetadata == nil && len(w.API.objects[podsResource]) == 0 {
+		return
+	}
+	for _, key := range w.sets() {
+		rs := w.set(key)
+		for i := range *rs.Spec.Replicas {
+			if name := podName(rs, i); w.API.objects[podsResource][cache.NewObjectName(Namespace, name)] == nil {
+				w.put(podsResource, newPod(rs, name))
+			}
+		}
+		for i := *rs.Spec.Replicas; ; i++ {
+			if w.API.Delete(podsResource, cache.NewObjectName(Namespace, podName(rs, i)), false) != nil {
+				break
+			}
+		}
+	}
+}
+
+func podName(rs *appsv1.ReplicaSet, i int32) string { return fmt.Sprintf("%s-%05d", rs.Name, i) }
+
+func newPod(rs *appsv1.ReplicaSet, name string) *corev1.Pod {
+	return &corev1.Pod{
+		TypeMeta: metav1.TypeMeta{APIVersion: "v1", Kind: "Pod"},
+		ObjectMeta: metav1.ObjectMeta{
+			Namespace: rs.Namespace, Name: name, Labels: rs.Spec.Template.Labels, Annotations: rs.Spec.Template.Annotations,
+			OwnerReferences: []metav1.OwnerReference{*metav1.NewControllerRef(rs, appsv1.SchemeGroupVersion.WithKind("ReplicaSet"))},
+		},
+		Spec: rs.Spec.Template.Spec,
+	}
+}
+
+// listPods answers a list request; no other lists are asked for.
+func (w *World) listPods(action clienttesting.Action) (bool, runtime.Object, error) {
+	w.podLists++
+	selector := action.(clienttesting.ListAction).GetListRestrictions().Labels
+	list := &corev1.PodList{}
+	for _, key := range sortedKeys(w.API.objects[podsResource]) {
+		if pod := w.pod(key); selector.Matches(labels.Set(pod.Labels)) {
+			list.Items = append(list.Items, *pod)
+		}
+	}
+	return true, list, nil
+}
+
+// doLabelPods is what somebody else does to every pod.
+func (w *World) doLabelPods(args map[string]string, _ string) error {
+	patch := fmt.Sprintf(`{"metadata":{"labels":{%q:%q}}}`, args["key"], args["value"])
+	for _, key := range sortedKeys(w.API.objects[podsResource]) {
+		if _, err := w.API.Patch(podsResource, key, types.MergePatchType, []byte(patch), "", false); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *World) pod(key cache.ObjectName) *corev1.Pod {
+	return decoded[*corev1.Pod](w.API, podsResource, w.API.objects[podsResource][key])
+}
+
+// checkPod: of a pod, only labels and annotations are changed, and never those
+// by which its ReplicaSet knows it.
+func (w *World) checkPod(t truth, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil {
+		return
+	}
+	before, after := write.Before.DeepCopy(), write.After.DeepCopy()
+	hash := before.GetLabels()[replicaset.HashLabel]
+	for key, value := range t.sets[hash].Spec.Selector.MatchLabels {
+		if after.GetLabels()[key] != value {
+			breach("INV-11: label %s=%s is gone", key, value)
+		}
+	}
+	for _, u := range []*unstructured.Unstructured{before, after} {
+		u.SetLabels(nil)
+		u.SetAnnotations(nil)
+		u.SetResourceVersion("")
+	}
+	if !reflect.DeepEqual(before.Object, after.Object) {
+		breach("INV-11: more than metadata is changed")
+	}
+}
+
+// ShowPods tells the metadata of the pods of each revision, of the template
+// that new ones are made from, and how often pods were listed since the last
+// time.
+func (w *World) ShowPods() string {
+	var b strings.Builder
+	for _, key := range w.setsByNumber() {
+		rs := w.set(key)
+		pods := map[string]int{}
+		for _, podKey := range sortedKeys(w.API.objects[podsResource]) {
+			if pod := w.pod(podKey); metav1.IsControlledBy(pod, rs) {
+				pods[described(pod.Labels, pod.Annotations)]++
+			}
+		}
+		fmt.Fprintf(&b, "%s template %s\n", rs.Spec.Template.Spec.Containers[0].Image, described(rs.Spec.Template.Labels, rs.Spec.Template.Annotations))
+		if affinity := rs.Spec.Template.Spec.Affinity; affinity != nil {
+			terms, err := json.Marshal(affinity.PodAntiAffinity)
+			must(err)
+			fmt.Fprintf(&b, "  apart %s\n", w.named(string(terms)))
+		}
+		for _, metadata := range slices.Sorted(maps.Keys(pods)) {
+			fmt.Fprintf(&b, "  %d pods %s\n", pods[metadata], metadata)
+		}
+		if note := rs.Annotations[v1alpha1.EphemeralMetadataAnnotation]; note != "" {
+			fmt.Fprintf(&b, "  noted %s\n", note)
+		}
+	}
+	fmt.Fprintf(&b, "pods listed %d times\n", w.podLists)
+	w.podLists = 0
+	return b.String()
+}
+
+// described is labels and annotations without those that are always there.
+func described(labels, annotations map[string]string) string {
+	var all []string
+	for key, value := range labels {
+		if key != "app" && key != replicaset.HashLabel {
+			all = append(all, key+"="+value)
+		}
+	}
+	for key, value := range annotations {
+		all = append(all, "@"+key+"="+value)
+	}
+	slices.Sort(all)
+	return "[" + strings.Join(all, " ") + "]"
+}
