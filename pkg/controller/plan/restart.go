@@ -24,8 +24,7 @@ func RestartDue(ro *v1alpha1.Rollout, now time.Time) bool {
 func (v *view) old(p Pod) bool { return p.Created.Before(v.Rollout.Spec.RestartAt.Time) }
 
 // evictions names the pods that go now: those of stable first, no more at a
-// time than maxUnavailable (at least 1) allow to be missing of a revision. A
-// revision that is being shrunk in the same pass has spent that already.
+// time than evictable allows.
 func (v *view) evictions(o orders) []string {
 	if !RestartDue(v.Rollout, v.Now) || v.stable == nil {
 		return nil
@@ -36,13 +35,13 @@ func (v *view) evictions(o orders) []string {
 		}
 		var names []string
 		left := false
-		room := max(v.budget.Unavailable, 1) - (r.Spec - min(available(r), v.readyPods(r)))
+		room := v.evictable(r, o)
 		for _, p := range v.Pods {
 			if p.Hash != r.Hash || !v.old(p) {
 				continue
 			}
 			left = true
-			if !p.Terminating && int32(len(names)) < room && !o.sets[r.Hash].Shrinks {
+			if !p.Terminating && int32(len(names)) < room {
 				names = append(names, p.Name)
 			}
 		}
@@ -51,6 +50,30 @@ func (v *view) evictions(o orders) []string {
 		}
 	}
 	return nil
+}
+
+// evictable is how many pods of r may go now: maxUnavailable (at least 1) may be
+// missing of a revision, or of all of them where pods are the weight. A scale-down
+// in the same pass has spent that already.
+func (v *view) evictable(r *Revision, o orders) int32 {
+	budget := max(v.budget.Unavailable, 1)
+	room := budget - (r.Spec - min(available(r), v.readyPods(r)))
+	if o.sets[r.Hash].Shrinks {
+		return 0
+	}
+	if v.routed {
+		return room
+	}
+	for _, set := range o.sets {
+		if set.Shrinks {
+			return 0
+		}
+	}
+	var all int32
+	for i := range v.Revisions {
+		all += min(available(&v.Revisions[i]), v.readyPods(&v.Revisions[i]))
+	}
+	return min(room, budget-(v.desired-all))
 }
 
 // readyPods of r by the pods themselves: what was just evicted may still be
