@@ -72,10 +72,8 @@ type target struct {
 	silent bool
 	// waiting: what the rule itself waits for, nil for nothing.
 	waiting *Blocked
-	// steps: a step, or the promotion, may be done. wanting: how many pods n
-	// should have for that.
-	steps bool
-	size  int32
+	// size that n should have for the step, or the promotion, to be done.
+	size int32
 }
 
 // aim is the size that a revision should come to. With a delay it keeps its
@@ -226,7 +224,7 @@ func wantAtRest(v *view) target {
 // before the canary Service can be re-pointed.
 func wantSuperseded(v *view) target {
 	t := wantStep(v)
-	t.weight, t.falling, t.managed, t.steps = 0, true, nil, false
+	t.weight, t.falling, t.managed = 0, true, nil
 	t.aims[v.stable.Hash] = aim{size: v.desired}
 	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
 		t.aims[old] = aim{delay: new(time.Duration)}
@@ -259,7 +257,7 @@ func wantPaused(v *view) target {
 // wantStep gives n the pods, the weight and the managed routes that the steps up
 // to this one ask for.
 func wantStep(v *view) target {
-	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
+	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 	t.weight, t.size, t.enough = v.asked(v.index)
 	t.managed = managedAt(v.canary, v.index)
 	t.aims[v.stable.Hash] = aim{size: v.stableSize(t.weight)}
@@ -270,7 +268,7 @@ func wantStep(v *view) target {
 // wantPromote gives the new revision all pods and then all traffic. Where
 // stable has given pods away for it, it gets the traffic pod by pod.
 func wantPromote(v *view) target {
-	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay()), steps: true}
+	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 	t.weight, t.size = v.total, v.desired
 	if v.desired == 0 {
 		t.weight = 0
