@@ -37,7 +37,7 @@ func report(v *view, t target, o orders) Plan {
 	p.Finished = v.reportDuration(st, pos)
 	st.Phase, st.Message = v.phase(st)
 	p.Status = *st
-	p.Hold = v.holdable(st)
+	p.Hold = !o.untold && v.holdable(st)
 	p.After = v.after(st, pos, o)
 	return p
 }

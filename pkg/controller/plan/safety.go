@@ -43,6 +43,8 @@ type orders struct {
 	// workload is the size of the referenced Deployment, nil for as it is.
 	workload *int32
 	blocked  []Blocked
+	// untold: another weight waits until status has the one that is seen.
+	untold bool
 }
 
 func (o *orders) block(gate, object string, have, want any) {
@@ -117,7 +119,18 @@ func (v *view) allowRoute(t target, o *orders) {
 	r := route(v.Rollout)
 	r.Weight = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
-	o.route = &r
+	if v.told() {
+		o.route = &r
+	} else {
+		o.untold = r.Weight != v.seen.canary
+	}
+}
+
+// told reports whether status has the weights that are seen. Those that are
+// overwritten before would have to settle, and nobody would know.
+func (v *view) told() bool {
+	w := v.status.Canary.Weights
+	return w != nil && w.Canary.Weight == v.seen.canary && w.Stable.Weight == v.seen.stable
 }
 
 // allowWeight gives the canary's weight. Every path to a higher weight, on
