@@ -159,7 +159,11 @@ func (v *view) reportAbort(st *v1alpha1.RolloutStatus, pos position, reason stri
 	if reason == v1alpha1.ReasonRolloutAborted {
 		return nil
 	}
-	message := fmt.Sprintf("Rollout aborted update to revision %d", v.number())
+	number := v.number()
+	if v.current != nil {
+		number = v.current.Number // a newer template may be waiting
+	}
+	message := fmt.Sprintf("Rollout aborted update to revision %d", number)
 	if pos.abortReason != "" {
 		message += ": " + pos.abortReason
 	}
