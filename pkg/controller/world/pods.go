@@ -155,18 +155,20 @@ func (w *World) put(resource schema.GroupVersionResource, obj interface {
 	must(err)
 }
 
-// Ack lets every parent of a route accept its generation.
+// Ack lets every parent of a route accept its generation, or refuse it.
 func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) {
 	obj := w.API.objects[resource][key]
 	refs, found, _ := unstructured.NestedSlice(obj.Object, "spec", "parentRefs")
 	if !found {
 		return
 	}
+	accepted := map[string]any{"type": "Accepted", "status": "True", "observedGeneration": obj.GetGeneration()}
+	if w.refusal != "" {
+		accepted["status"], accepted["reason"], accepted["message"] = "False", w.refusal, "cannot be served"
+	}
 	var parents []any
 	for _, ref := range refs {
-		parents = append(parents, map[string]any{"parentRef": ref, "conditions": []any{
-			map[string]any{"type": "Accepted", "status": "True", "observedGeneration": obj.GetGeneration()},
-		}})
+		parents = append(parents, map[string]any{"parentRef": ref, "conditions": []any{accepted}})
 	}
 	w.patchStatus(resource, key, map[string]any{"parents": parents})
 }

@@ -4,7 +4,9 @@
 package world
 
 import (
+	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -138,18 +140,54 @@ func (w *World) ShowDuration() string {
 	return string(text)
 }
 
-// ShowRoute is the route object as a user would read it.
-func (w *World) ShowRoute() string {
-	key, resource, found := w.route()
-	if !found {
-		return "no route\n"
+// ShowWeights is status.canary.weights, but for when they were first seen.
+func (w *World) ShowWeights() string {
+	weights := w.Rollout().Status.Canary.Weights
+	if weights == nil {
+		return "none\n"
 	}
-	obj := w.API.objects[resource][key]
-	shown := map[string]any{"spec": obj.Object["spec"]}
-	if a := obj.GetAnnotations(); len(a) > 0 {
-		shown["annotations"] = a
-	}
+	shown := *weights
+	shown.Since = nil
 	text, err := yaml.Marshal(shown)
 	must(err)
-	return string(text)
+	return w.named(string(text))
+}
+
+// ShowWrites counts what the controller has written since the last time, by
+// resource.
+func (w *World) ShowWrites() string {
+	var b strings.Builder
+	for _, resource := range slices.Sorted(maps.Keys(w.Writes)) {
+		fmt.Fprintf(&b, "%s %d\n", resource, w.Writes[resource])
+	}
+	clear(w.Writes)
+	return cmp.Or(b.String(), "none\n")
+}
+
+// ShowRoute is the route object as a user would read it; where there are more,
+// each with its name.
+func (w *World) ShowRoute() string {
+	text := map[string]string{}
+	for resource, objects := range w.API.objects {
+		if !isRoute(resource) {
+			continue
+		}
+		for key, obj := range objects {
+			shown := map[string]any{"spec": obj.Object["spec"]}
+			if a := obj.GetAnnotations(); len(a) > 0 {
+				shown["annotations"] = a
+			}
+			data, err := yaml.Marshal(shown)
+			must(err)
+			text[resource.Resource+"/"+key.Name] = string(data)
+		}
+	}
+	all := ""
+	for _, name := range slices.Sorted(maps.Keys(text)) {
+		if len(text) == 1 {
+			return text[name]
+		}
+		all += name + ":\n" + text[name]
+	}
+	return cmp.Or(all, "no route\n")
 }

@@ -137,24 +137,15 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		w.Restart()
 		return nil
 	},
-	"acks": func(w *World, args map[string]string, _ string) error {
-		w.Acks = args["on"] != "false"
-		if w.Acks {
-			for resource, objects := range w.API.objects {
-				for key := range objects {
-					if resource.Resource == "httproutes" {
-						w.Ack(resource, key)
-					}
-				}
-			}
-		}
-		return nil
-	},
+	"acks":        (*World).doAcks,
+	"ack-timeout": (*World).doAckTimeout,
 }
 
 // views show something else than what a user sees first.
 var views = map[string]func(*World) string{
 	"conditions": (*World).ShowConditions,
+	"weights":    (*World).ShowWeights,
+	"writes":     (*World).ShowWrites,
 	"duration":   (*World).ShowDuration,
 	"show-route": (*World).ShowRoute,
 	"show-pods":  (*World).ShowPods,
@@ -215,4 +206,33 @@ func (w *World) doRemove(args map[string]string, _ string) error {
 		return fmt.Errorf("no route %q", args["route"])
 	}
 	return w.API.Delete(resource, key, false)
+}
+
+// doAcks lets the data plane answer again, not at all, or with a refusal:
+// acks on=true, acks on=false, acks refuse=UnsupportedValue.
+func (w *World) doAcks(args map[string]string, _ string) error {
+	w.refusal = args["refuse"]
+	w.Acks = args["on"] != "false"
+	if !w.Acks {
+		return nil
+	}
+	for resource, objects := range w.API.objects {
+		for key := range objects {
+			if resource.Resource == "httproutes" {
+				w.Ack(resource, key)
+			}
+		}
+	}
+	return nil
+}
+
+// doAckTimeout starts the controller again with that --ack-timeout.
+func (w *World) doAckTimeout(args map[string]string, _ string) error {
+	d, err := time.ParseDuration(args["for"])
+	if err != nil {
+		return err
+	}
+	w.ackTimeout = d
+	w.Restart()
+	return nil
 }

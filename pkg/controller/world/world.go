@@ -52,8 +52,12 @@ type World struct {
 	// EndpointSlices.
 	asleep map[string]bool
 	// Acks: the data plane acknowledges every generation at once.
-	Acks   bool
-	caches map[schema.GroupVersionResource]cache.Indexer
+	Acks bool
+	// refusal, where set, is why it accepts no generation from now on.
+	refusal string
+	// ackTimeout is the flag of that name.
+	ackTimeout time.Duration
+	caches     map[schema.GroupVersionResource]cache.Indexer
 	// workloads has the caches of what a Rollout can refer to.
 	workloads map[schema.GroupVersionResource]cache.Indexer
 	pending   []Write
@@ -146,7 +150,7 @@ func (w *World) Restart() {
 	}
 	w.Controller = controller.New(controller.Options{
 		Clients: w.clients(), Events: w.events, Kinds: kinds, Clock: w.Clock,
-		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked},
+		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked, AckTimeout: w.ackTimeout},
 	}, caches)
 	wake := w.Controller.Desk.Wake
 	w.Controller.Desk.Wake = func(key cache.ObjectName) {
