@@ -17,8 +17,11 @@ func (v *view) sizeWithoutRouting(t *target) {
 	switch {
 	case t.rule == "FirstDeploy" && v.status.StableRS == "" && len(v.Revisions) <= 1:
 		return // nothing to make room for
-	case n == nil, t.rule == "Collision", t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
-		t.aims = nil // the sides only move together
+	case n == nil, t.rule == "Collision":
+		t.aims = nil
+		return
+	case t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
+		t.aims = v.stableAlone(n)
 		return
 	}
 	weight := t.weight
@@ -39,6 +42,20 @@ func (v *view) sizeWithoutRouting(t *target) {
 	if v.atStable() {
 		v.delay(t, others)
 	}
+}
+
+// stableAlone lets stable follow D while all others stay as they are: it makes
+// up for what they lack of D, and gives back what it has beyond D.
+func (v *view) stableAlone(n *Revision) map[string]aim {
+	s := v.stable
+	if s == nil {
+		return nil
+	}
+	if s.Hash == n.Hash {
+		return map[string]aim{s.Hash: {size: v.desired}}
+	}
+	_, others, _ := v.others(n)
+	return map[string]aim{s.Hash: {size: max(min(s.Spec, v.desired), v.desired-n.Spec-others)}}
 }
 
 // delay lets old revisions of a finished rollout wait where the user asked

@@ -208,16 +208,17 @@ func wantReturning(v *view) target {
 	if s := v.Slots[mesh.Stable]; v.routed && v.desired > 0 && v.revision(s.Hash) != nil && !v.stableHolds() {
 		t.weight, t.falling, t.enough = v.total, false, v.filled()
 	}
-	if v.paused() {
-		t.aims = v.frozen(0)
-	}
 	return t
 }
 
 // wantAtRest keeps everything with s, and takes all others down after
-// scaleDownDelaySeconds.
+// scaleDownDelaySeconds, but not while paused.
 func wantAtRest(v *view) target {
-	return target{falling: true, canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+	t := target{falling: true, canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+	if v.paused() {
+		t.aims = v.frozen(0)
+	}
+	return t
 }
 
 // wantSuperseded drains the revision that a newer one has replaced mid-way,
@@ -228,6 +229,9 @@ func wantSuperseded(v *view) target {
 	t.aims[v.stable.Hash] = aim{size: v.desired}
 	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
 		t.aims[old] = aim{delay: new(time.Duration)}
+	}
+	if v.paused() {
+		t.aims = v.frozen(0)
 	}
 	return t
 }
