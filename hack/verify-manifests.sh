@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says whether the one-file installations are what update-manifests.sh makes, and
+# Says whether the generated manifests are what update-manifests.sh makes, and
 # whether the controller may edit the objects of every data plane.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -7,7 +7,7 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 fresh="$(mktemp -d)"
 trap 'rm -rf "${fresh}"' EXIT
 hack/update-manifests.sh "${fresh}"
-for file in install.yaml namespace-install.yaml; do
+for file in install.yaml namespace-install.yaml policy/policies.yaml; do
   diff -u "manifests/${file}" "${fresh}/${file}" || { echo "run hack/update-manifests.sh" >&2; exit 1; }
 done
 

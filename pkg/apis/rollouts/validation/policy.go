@@ -6,6 +6,7 @@ package validation
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
@@ -83,7 +84,7 @@ func static(advice bool) ([]admissionv1.Variable, []admissionv1.Validation) {
 			if e.advice != advice || e.cel == "" {
 				continue
 			}
-			name := fmt.Sprintf("rule%d", len(rules)+1)
+			name := identifier(e.field, rules)
 			rules = append(rules, admissionv1.Variable{Name: name, Expression: e.cel})
 			validations = append(validations, admissionv1.Validation{
 				Expression: "variables." + name + ` == ""`, MessageExpression: "variables." + name, Message: e.field + ": " + e.says,
@@ -91,4 +92,16 @@ func static(advice bool) ([]admissionv1.Variable, []admissionv1.Validation) {
 		}
 	}
 	return rules, validations
+}
+
+// identifier is a name for a rule about a field that none of the others has.
+func identifier(field string, others []admissionv1.Variable) string {
+	name := strings.NewReplacer("[*]", "", ".", "_").Replace(strings.TrimPrefix(field, "spec."))
+	used := func(name string) bool {
+		return slices.ContainsFunc(others, func(v admissionv1.Variable) bool { return v.Name == name })
+	}
+	for n, first := 2, name; used(name); n++ {
+		name = fmt.Sprintf("%s%d", first, n)
+	}
+	return name
 }

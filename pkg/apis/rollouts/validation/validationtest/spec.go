@@ -25,9 +25,9 @@ func spec() []Row {
 			`spec.strategy: Invalid value: "canary and blueGreen": set one of them`,
 			`spec.strategy.blueGreen: Forbidden: not supported`,
 		}},
-		{"every mistake is told", Basic, "spec:", "spec:\n  replicas: -1\n  paused: true\n  minReadySeconds: -1\n  rollbackWindow: {}\n  analysis: {}", []string{
-			`spec.replicas: Invalid value: -1: must be 0 or more`,
+		{"every mistake is told", Basic, "spec:", "spec:\n  revisionHistoryLimit: -1\n  paused: true\n  minReadySeconds: -1\n  rollbackWindow: {}\n  analysis: {}", []string{
 			`spec.minReadySeconds: Invalid value: -1: must be 0 or more`,
+			`spec.revisionHistoryLimit: Invalid value: -1: must be 0 or more`,
 			`spec.analysis: Forbidden: not supported`,
 		}},
 		{"labels by expression", Basic, "matchLabels: {app: shop}", "matchExpressions: [{key: app, operator: In, values: [cart]}]", []string{labels + ", as matchExpressions says"}},
