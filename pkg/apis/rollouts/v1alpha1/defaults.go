@@ -28,7 +28,7 @@ func (s *RolloutSpec) Desired() int32 { return orDefault(s.Replicas, DefaultRepl
 
 // HistoryLimit is how many old ReplicaSets without pods are kept.
 func (s *RolloutSpec) HistoryLimit() int32 {
-	return orDefault(s.RevisionHistoryLimit, DefaultRevisionHistoryLimit)
+	return max(0, orDefault(s.RevisionHistoryLimit, DefaultRevisionHistoryLimit))
 }
 
 // ProgressDeadline is how long nothing may happen.

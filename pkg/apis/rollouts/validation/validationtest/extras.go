@@ -10,7 +10,7 @@ func extras() []Row {
 	const with = `
 spec:
   selector: {matchLabels: {app: shop}}
-  template: {metadata: {labels: {app: shop}}}
+  template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: shop:v1}]}}
   strategy:
     canary:
       stableService: a
@@ -21,7 +21,7 @@ spec:
 	const without = `
 spec:
   selector: {matchLabels: {app: shop}}
-  template: {metadata: {labels: {app: shop}}}
+  template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: shop:v1}]}}
   strategy:
     canary:
       maxSurge: 1

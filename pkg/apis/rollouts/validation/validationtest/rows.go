@@ -119,6 +119,6 @@ spec:
 const Basic = `
 spec:
   selector: {matchLabels: {app: shop}}
-  template: {metadata: {labels: {app: shop}}}
+  template: {metadata: {labels: {app: shop}}, spec: {containers: [{name: shop, image: shop:v1}]}}
   strategy: {canary: {steps: [{setWeight: 50}, {pause: {}}]}}
 `
