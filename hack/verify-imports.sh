@@ -13,7 +13,7 @@ layers() {
   cat <<'END'
 ^client/                              ^(client|apis/rollouts/v1alpha1)
 ^apis/rollouts/v1alpha1$              ^$
-^apis/rollouts/validation$            ^(apis/rollouts/v1alpha1|mesh)$
+^apis/rollouts/validation$            ^(apis/rollouts/v1alpha1|mesh|replicaset)$
 ^apis/rollouts/validation/validationtest$ ^apis/rollouts/validation$
 ^replicaset$                          ^$
 ^mesh$                                ^$

@@ -5,12 +5,12 @@ package observe
 
 import (
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
@@ -73,38 +73,10 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 	return r
 }
 
-// roleService is a role with the Service that plays it.
-type roleService struct {
-	role        mesh.Role
-	field, name string
-}
-
-func roleServices(ro *v1alpha1.Rollout) []roleService {
-	canary := ro.Spec.Strategy.Canary
-	if canary == nil {
-		return nil
-	}
-	stable, other := canary.RoleServices(ro.Status.Canary.StablePingPong)
-	stableField, otherField := "stableService", "canaryService"
-	if canary.PingPong != nil {
-		stableField, otherField = "pingPong", "pingPong"
-	}
-	var named []roleService
-	for _, r := range []roleService{
-		{mesh.Stable, "spec.strategy.canary." + stableField, stable},
-		{mesh.Canary, "spec.strategy.canary." + otherField, other},
-	} {
-		if r.name != "" {
-			named = append(named, r)
-		}
-	}
-	return named
-}
-
 func serviceNames(ro *v1alpha1.Rollout) []string {
 	var names []string
-	for _, r := range roleServices(ro) {
-		names = append(names, r.name)
+	for _, r := range validation.RoleServices(ro) {
+		names = append(names, r.Name)
 	}
 	return names
 }
@@ -112,42 +84,19 @@ func serviceNames(ro *v1alpha1.Rollout) []string {
 // slots reads the role Services, and names what is wrong with them.
 func (o *Observer) slots(s *plan.Snapshot) {
 	s.Slots = map[mesh.Role]plan.Slot{}
-	for _, r := range roleServices(s.Rollout) {
-		key := cache.NewObjectName(s.Rollout.Namespace, r.name)
+	for _, r := range validation.RoleServices(s.Rollout) {
+		key := cache.NewObjectName(s.Rollout.Namespace, r.Name)
 		service, found, stale := o.Caches.Services.Get(key)
-		slot := plan.Slot{Service: r.name, Missing: !found, Stale: stale}
-		ref := plan.Ref{Field: r.field, Object: "Service " + key.String()}
-		if !found {
-			ref.Problem = "does not exist; create it"
-			s.Refs = append(s.Refs, ref)
-			s.Slots[r.role] = slot
-			continue
+		slot := plan.Slot{Service: r.Name, Missing: !found, Stale: stale}
+		if found {
+			slot.Hash, slot.Owner = service.Spec.Selector[replicaset.HashLabel], Manager(service)
+			slot.Ready, slot.Endpoints = o.endpoints(key, s.Revisions, slot.Hash)
+		} else {
+			service = nil
 		}
-		slot.Hash, slot.Owner = service.Spec.Selector[replicaset.HashLabel], Manager(service)
-		slot.Ready, slot.Endpoints = o.endpoints(key, s.Revisions, slot.Hash)
-		s.Slots[r.role] = slot
-		if ref.Problem = mismatch(service, s.Rollout); ref.Problem != "" {
-			s.Refs = append(s.Refs, ref)
-		}
+		s.Slots[r.Role] = slot
+		s.Refer(r.Field, "Service "+key.String(), validation.Service(s.Rollout, service))
 	}
-}
-
-// mismatch says why a Service cannot play a role of the rollout, "" if it can.
-func mismatch(service *corev1.Service, ro *v1alpha1.Rollout) string {
-	if owner := Manager(service); owner != "" && owner != ro.Name {
-		return fmt.Sprintf("belongs to Rollout %q; name another Service, or remove its annotation %s", owner, v1alpha1.ManagedByAnnotation)
-	}
-	for key, value := range service.Spec.Selector {
-		if labels := ro.Spec.Template.Labels; key != replicaset.HashLabel && len(labels) > 0 && labels[key] != value {
-			return fmt.Sprintf("selects %s=%s, which spec.template.metadata.labels does not have; correct one of both", key, value)
-		}
-		for _, role := range []mesh.Role{mesh.Stable, mesh.Canary} {
-			if injected, ok := plan.Ephemeral(ro, role).Labels[key]; ok && injected != value {
-				return fmt.Sprintf("selects %s=%s, and spec.strategy.canary.%sMetadata.labels makes it %s; name another label there", key, value, role, injected)
-			}
-		}
-	}
-	return ""
 }
 
 // endpoints counts the endpoints of a Service that are ready and not about to

@@ -97,7 +97,7 @@ func (o *Observer) observe(ctx context.Context, kind mesh.Kind, goal mesh.Route,
 	field := "spec.strategy.canary.trafficRouting." + kind.Name
 	for _, object := range goal.Objects {
 		if o.Caches.Routes(object.Resource) == nil {
-			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: object.String(), Problem: "cannot be read: " + object.Resource.String() + " is not served by this cluster; install its CustomResourceDefinition"})
+			s.Refer(field, object.String(), "cannot be read: " + object.Resource.String() + " is not served by this cluster; install its CustomResourceDefinition")
 			return unknown(kind, goal)
 		}
 	}
@@ -106,12 +106,7 @@ func (o *Observer) observe(ctx context.Context, kind mesh.Kind, goal mesh.Route,
 		return unknown(kind, goal)
 	}
 	for _, state := range seen.Objects {
-		switch {
-		case state.Missing:
-			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: state.Object.String(), Problem: "does not exist; create it"})
-		case state.Fault != "":
-			s.Refs = append(s.Refs, plan.Ref{Field: field, Object: state.Object.String(), Problem: "cannot carry the route: " + state.Fault})
-		}
+		s.Refer(field, state.Object.String(), validation.RouteObject(state))
 	}
 	return seen
 }

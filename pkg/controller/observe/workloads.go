@@ -7,6 +7,7 @@ import (
 	"maps"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -14,7 +15,6 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -138,9 +138,7 @@ func (o *Observer) resolve(s *plan.Snapshot) {
 	if resolved.Spec.Selector == nil {
 		resolved.Spec.Selector = seen.Selector
 	}
-	if problem := unselected(&resolved.Spec); problem != "" {
-		s.Refs = append(s.Refs, plan.Ref{Field: "spec.workloadRef", Object: s.Workload.Object, Problem: problem})
-	}
+	s.Refer("spec.workloadRef", s.Workload.Object, validation.Workload(&resolved.Spec))
 }
 
 // workload as seen, nil where it is missing or not read yet.
@@ -156,7 +154,7 @@ func (o *Observer) workload(s *plan.Snapshot, key cache.ObjectName) (seen *Workl
 	}
 	seen, found, stale := workloads.Get(key)
 	if !found {
-		s.Refs = append(s.Refs, plan.Ref{Field: "spec.workloadRef", Object: s.Workload.Object, Problem: "does not exist; create it"})
+		s.Refer("spec.workloadRef", s.Workload.Object, validation.Absent)
 		return nil, stale
 	}
 	return seen, stale
@@ -174,20 +172,4 @@ func (o *Observer) lastSelector(ro *v1alpha1.Rollout) *metav1.LabelSelector {
 		}
 	}
 	return nil
-}
-
-// unselected says why the selector cannot be that of the template's pods, ""
-// if it can.
-func unselected(spec *v1alpha1.RolloutSpec) string {
-	selector, err := metav1.LabelSelectorAsSelector(spec.Selector)
-	switch {
-	case err != nil:
-		return "" // validation has said so
-	case selector.Empty():
-		return "has a template without labels to select its pods by; add some, or set spec.selector"
-	case !selector.Matches(labels.Set(spec.Template.Labels)):
-		return "has a template whose labels spec.selector does not match; correct one of both"
-	default:
-		return ""
-	}
 }

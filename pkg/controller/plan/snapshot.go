@@ -144,6 +144,13 @@ type Ref struct {
 	Problem string
 }
 
+// Refer notes what is wrong with an object that the spec names; "" is nothing.
+func (s *Snapshot) Refer(field, object, problem string) {
+	if problem != "" {
+		s.Refs = append(s.Refs, Ref{Field: field, Object: object, Problem: problem})
+	}
+}
+
 // Pod of one of the revisions.
 type Pod struct {
 	Name, Hash         string
