@@ -142,6 +142,14 @@ func podsAre(stable, canary podCount) func(scene) bool {
 // openShop starts all parts and opens the shop with v1.
 func openShop(t *testing.T) *director {
 	t.Helper()
+	d := startParts(t)
+	do(t, d.open(t.Context()))
+	return d
+}
+
+// startParts starts all parts, and opens nothing.
+func startParts(t *testing.T) *director {
+	t.Helper()
 	bin := os.Getenv(envBinaries)
 	if bin == "" {
 		t.Skip("it needs a data plane: run hack/test-dataplanes.sh")
@@ -158,7 +166,6 @@ func openShop(t *testing.T) *director {
 		}
 	})
 	do(t, d.build(t.Context(), d.view.say))
-	do(t, d.open(t.Context()))
 	return d
 }
 
