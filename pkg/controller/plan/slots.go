@@ -64,10 +64,11 @@ func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool
 
 // allowAdoption narrows a Service that selects the pods of every version, and
 // those of a workload that the rollout takes over from. The Service must not
-// lose by it: r needs all its pods, and as many as that workload.
+// lose by it: r needs all its pods, and as many as that workload, unless nothing
+// goes through the Service.
 func (v *view) allowAdoption(role mesh.Role, slot Slot, r *Revision, o *orders) bool {
 	full := max(1, r.Spec, v.need(v.carried(role)))
-	if w := v.Workload; w != nil {
+	if w := v.Workload; w != nil && (!v.routed || v.carried(role) > 0) {
 		full = max(full, w.Size)
 		if w.Unread {
 			o.block(GateObservation, w.Object, "not been read", "its size")

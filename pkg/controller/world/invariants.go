@@ -190,7 +190,7 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 	breach := func(format string, args ...any) {
 		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
 	}
-	w.checkMigration(s, write, breach)
+	w.checkMigration(s, until, write, breach)
 	t, ok := s.truth()
 	if !ok {
 		return breaches

@@ -5,6 +5,7 @@ package world
 
 import (
 	"strings"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -29,9 +30,10 @@ func (w *World) sizeBefore(write Write) {
 type crowd struct{ ours, all int32 }
 
 // checkMigration: while a Rollout takes over from a Deployment, no write of ours
-// leaves fewer ready pods, in all or behind a role Service, than the Deployment
-// had before; fewer only where the user wants fewer of the Rollout.
-func (w *World) checkMigration(s state, write Write, breach breachFunc) {
+// leaves fewer ready pods, in all or behind a role Service that carries anything,
+// than the Deployment had before; fewer only where the user wants fewer of the
+// Rollout.
+func (w *World) checkMigration(s state, until time.Time, write Write, breach breachFunc) {
 	d := s.workload()
 	if d == nil || d.Kind != v1alpha1.WorkloadDeployment || w.before == 0 || write.After == nil {
 		return
@@ -51,20 +53,26 @@ func (w *World) checkMigration(s state, write Write, breach breachFunc) {
 		pods := s.available()
 		least("in all", pods+d.Size, pods+size)
 		for _, name := range roleNames(ro) {
-			if s.selects(name) == "" {
+			if s.selects(name) == "" && w.serves(name, until) {
 				c := s.behind(name, "")
 				least("behind "+name, c.all, c.ours+min(size, c.all-c.ours))
 			}
 		}
 	case servicesResource:
 		after := w.API.service(write.After)
-		if hash := after.Spec.Selector[replicaset.HashLabel]; hash != "" && s.selects(after.Name) == "" {
+		if hash := after.Spec.Selector[replicaset.HashLabel]; hash != "" && s.selects(after.Name) == "" && w.serves(after.Name, until) {
 			if ro.Spec.Desired() < d.Size {
 				breach("MIGRATION: narrowed with replicas %d, the Deployment has %d", ro.Spec.Desired(), d.Size)
 			}
 			least("behind "+after.Name, s.behind(after.Name, "").all, s.behind(after.Name, hash).ours)
 		}
 	}
+}
+
+// serves reports whether a Service may have carried anything of late: without a
+// data plane nobody can tell.
+func (w *World) serves(service string, at time.Time) bool {
+	return len(w.weighings) == 0 || w.lately(service, at) > 0
 }
 
 func roleNames(ro *v1alpha1.Rollout) []string {

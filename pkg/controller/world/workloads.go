@@ -171,6 +171,11 @@ func (w *World) podsOfWorkloads() []string {
 
 func (w *World) showWorkload(b *strings.Builder) {
 	if seen := w.workload(); seen != nil {
-		fmt.Fprintf(b, "  %s %s %d\n", seen.Kind, seen.Template.Spec.Containers[0].Image, seen.Size)
+		fmt.Fprintf(b, "  %s %s %d", seen.Kind, seen.Template.Spec.Containers[0].Image, seen.Size)
+		annotated, observed := w.Rollout().Annotations[v1alpha1.WorkloadGenerationAnnotation], w.Rollout().Status.WorkloadObservedGeneration
+		if generation := fmt.Sprint(seen.Generation); annotated != generation || observed != generation {
+			fmt.Fprintf(b, ", generation %s, annotated %s, observed %s", generation, annotated, observed)
+		}
+		b.WriteString("\n")
 	}
 }
