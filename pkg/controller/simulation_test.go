@@ -76,6 +76,7 @@ func (s *simulation) begin() {
 		rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "delay"), rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "abortDelay")))
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
+	s.do("spec", `{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"canary"}},"stableMetadata":{"labels":{"role":"stable"}}}}}}`+"\n")
 	s.do("wait", "", "for", "6s")
 	s.do("deploy", "", "image", "v2")
 	s.forward()
@@ -121,6 +122,14 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 	often(2, "sleep", drawn("sleep", "controller", "replicasets", "endpointslices"))
 	often(2, "awake", plain("awake"))
 	often(2, "acks", drawn("acks", "on", "true", "false"))
+	often(3, "metadata", func(t *rapid.T) {
+		s.do("spec", rapid.SampledFrom([]string{
+			`{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"canary"}},"stableMetadata":{"labels":{"role":"stable"}}}}}}`,
+			`{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"other"}},"stableMetadata":{"labels":{"tier":"one"}}}}}}`,
+			`{"spec":{"strategy":{"canary":{"canaryMetadata":null}}}}`,
+			`{"spec":{"strategy":{"canary":{"stableMetadata":null}}}}`,
+		}).Draw(t, "metadata")+"\n")
+	})
 	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "restart-controller", "drop-managed"} {
 		often(1, command, plain(command))
 	}

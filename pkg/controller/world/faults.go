@@ -63,6 +63,9 @@ func (w *World) Unrest() string {
 		return "the rollout is gone"
 	}
 	current := t.ro.Status.StableRS
+	if wrong := w.unlike(); wrong != "" {
+		return wrong
+	}
 	switch {
 	case t.managed:
 		return "a managed route is left"

@@ -115,6 +115,40 @@ func (w *World) checkPod(t truth, write Write, breach breachFunc) {
 	}
 }
 
+// unlike names a pod that lacks what the template of its ReplicaSet has, or a
+// ReplicaSet whose metadata is not that of its part; "" for none.
+func (w *World) unlike() string {
+	ro := w.Rollout()
+	for _, key := range w.sets() {
+		rs := w.set(key)
+		var wanted *v1alpha1.PodTemplateMetadata
+		switch rs.Labels[replicaset.HashLabel] {
+		case ro.Status.StableRS:
+			wanted = ro.Spec.Strategy.Canary.StableMetadata
+		case ro.Status.CurrentPodHash:
+			wanted = ro.Spec.Strategy.Canary.CanaryMetadata
+		}
+		if wanted != nil && !has(rs.Spec.Template.Labels, wanted.Labels) {
+			return fmt.Sprintf("%s has %v, wants %v", rs.Name, rs.Spec.Template.Labels, wanted.Labels)
+		}
+		for _, podKey := range sortedKeys(w.API.objects[podsResource]) {
+			if pod := w.pod(podKey); metav1.IsControlledBy(pod, rs) && !maps.Equal(pod.Labels, rs.Spec.Template.Labels) {
+				return fmt.Sprintf("pod %s has %v, its template %v", pod.Name, pod.Labels, rs.Spec.Template.Labels)
+			}
+		}
+	}
+	return ""
+}
+
+func has(all, some map[string]string) bool {
+	for key, value := range some {
+		if all[key] != value {
+			return false
+		}
+	}
+	return true
+}
+
 // ShowPods tells the metadata of the pods of each revision, of the template
 // that new ones are made from, and how often pods were listed since the last
 // time.
