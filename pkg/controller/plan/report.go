@@ -52,18 +52,24 @@ func (v *view) create(t target) string {
 }
 
 // history names the revisions to delete: of those that are neither stable nor
-// current nor selected, and have no pods, the oldest beyond the limit.
+// current nor selected, and have no pods, those beyond the limit that were
+// created first.
 func (v *view) history() []string {
-	var old []string
+	var old []*Revision
 	for i := range v.Revisions {
 		r := &v.Revisions[i]
 		if r.Spec+r.Replicas > 0 || r.Stale || r.Lagging || v.selected(r) || r.Hash == v.Template ||
 			v.isCurrent(r) || v.stable == nil || r.Hash == v.stable.Hash {
 			continue
 		}
-		old = append(old, r.Name)
+		old = append(old, r)
 	}
-	return old[:max(0, len(old)-int(v.Rollout.Spec.HistoryLimit()))]
+	slices.SortStableFunc(old, func(a, b *Revision) int { return a.Created.Compare(b.Created) })
+	var names []string
+	for _, r := range old[:max(0, len(old)-int(v.Rollout.Spec.HistoryLimit()))] {
+		names = append(names, r.Name)
+	}
+	return names
 }
 
 func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {

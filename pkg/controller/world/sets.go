@@ -5,6 +5,7 @@ package world
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -46,14 +47,20 @@ func (w *World) doPlant(args map[string]string, _ string) error {
 	return nil
 }
 
-// Rehash makes everything look as another build, or another controller, would
+// doRehash makes everything look as another build, or another controller, would
 // have left it: it has other hashes for the same templates, and writes fields
-// that say nothing.
-func (w *World) Rehash() {
+// that say nothing. With as=legacy they are those of long ago; a label stands
+// for what a webhook has put into the templates.
+func (w *World) doRehash(args map[string]string, _ string) error {
 	hashes := map[string]string{}
 	for _, key := range w.sets() {
 		hash := w.set(key).Labels[replicaset.HashLabel]
 		hashes[hash] = "o" + hash
+		if args["as"] == "legacy" {
+			template := w.Rollout().Spec.Template.DeepCopy()
+			template.Spec.Containers[0].Image = w.set(key).Spec.Template.Spec.Containers[0].Image
+			hashes[hash] = replicaset.LegacyTemplateHash(template, nil)
+		}
 	}
 	for resource, objects := range w.API.objects {
 		renamed := map[cache.ObjectName]*unstructured.Unstructured{}
@@ -63,6 +70,9 @@ func (w *World) Rehash() {
 			}
 			if resource == setsResource {
 				must(unstructured.SetNestedField(obj.Object, nil, "spec", "template", "metadata", "creationTimestamp"))
+				if label := args["label"]; label != "" {
+					must(unstructured.SetNestedField(obj.Object, "yes", "spec", "template", "metadata", "labels", label))
+				}
 			}
 			renamed[cache.NewObjectName(key.Namespace, obj.GetName())] = obj
 		}
@@ -70,6 +80,7 @@ func (w *World) Rehash() {
 	}
 	w.remember()
 	w.Restart()
+	return nil
 }
 
 func replaced(obj *unstructured.Unstructured, old, other string) *unstructured.Unstructured {
@@ -78,4 +89,20 @@ func replaced(obj *unstructured.Unstructured, old, other string) *unstructured.U
 	out := &unstructured.Unstructured{}
 	must(utiljson.Unmarshal([]byte(strings.ReplaceAll(string(data), old, other)), &out.Object))
 	return out
+}
+
+// ShowRevisions tells the number of each revision, and those that it had
+// before.
+func (w *World) ShowRevisions() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "Rollout: revision %s\n", w.Rollout().Annotations[v1alpha1.RevisionAnnotation])
+	for _, key := range w.setsByNumber() {
+		rs := w.set(key)
+		fmt.Fprintf(&b, "%s: revision %s", rs.Spec.Template.Spec.Containers[0].Image, rs.Annotations[v1alpha1.RevisionAnnotation])
+		if history := rs.Annotations[v1alpha1.RevisionHistoryAnnotation]; history != "" {
+			fmt.Fprintf(&b, ", before %s", history)
+		}
+		b.WriteString("\n")
+	}
+	return b.String()
 }

@@ -126,7 +126,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"annotate":     (*World).doAnnotate,
 	"plant":        (*World).doPlant,
 	"label-pods":   (*World).doLabelPods,
-	"rehash":       func(w *World, _ map[string]string, _ string) error { w.Rehash(); return nil },
+	"rehash":       (*World).doRehash,
 	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {
@@ -143,13 +143,14 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 
 // views show something else than what a user sees first.
 var views = map[string]func(*World) string{
-	"conditions": (*World).ShowConditions,
-	"weights":    (*World).ShowWeights,
-	"writes":     (*World).ShowWrites,
-	"duration":   (*World).ShowDuration,
-	"show-route": (*World).ShowRoute,
-	"show-pods":  (*World).ShowPods,
-	"show":       (*World).Show,
+	"conditions":     (*World).ShowConditions,
+	"weights":        (*World).ShowWeights,
+	"writes":         (*World).ShowWrites,
+	"duration":       (*World).ShowDuration,
+	"show-route":     (*World).ShowRoute,
+	"show-pods":      (*World).ShowPods,
+	"show-revisions": (*World).ShowRevisions,
+	"show":           (*World).Show,
 }
 
 func (w *World) do(cmd string, args map[string]string, input string) error {
