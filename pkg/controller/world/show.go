@@ -57,6 +57,9 @@ func (w *World) Show() string {
 	if blocked := ro.Status.BlockedOn; blocked != nil {
 		fmt.Fprintf(&b, "  blocked: %s %s has %s, wants %s\n", blocked.Gate, w.named(blocked.Object), w.named(blocked.Have), w.named(blocked.Want))
 	}
+	if w.autoscaler != nil {
+		w.autoscaler.show(&b)
+	}
 	for _, e := range w.Events() {
 		fmt.Fprintf(&b, "  event: %s\n", w.named(e))
 	}

@@ -105,9 +105,10 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"scale": func(w *World, args map[string]string, _ string) error {
 		return w.PatchSpec(`{"spec":{"replicas":` + args["to"] + `}}`)
 	},
-	"spec":    func(w *World, _ map[string]string, input string) error { return w.PatchSpec(input) },
-	"status":  func(w *World, _ map[string]string, input string) error { return w.PatchStatus(input) },
-	"promote": func(w *World, _ map[string]string, _ string) error { return w.Promote() },
+	"autoscaler": (*World).doAutoscaler,
+	"spec":       func(w *World, _ map[string]string, input string) error { return w.PatchSpec(input) },
+	"status":     func(w *World, _ map[string]string, input string) error { return w.PatchStatus(input) },
+	"promote":    func(w *World, _ map[string]string, _ string) error { return w.Promote() },
 	"promote-full": func(w *World, _ map[string]string, _ string) error {
 		return w.PatchStatus(`{"status":{"promoteFull":true}}`)
 	},

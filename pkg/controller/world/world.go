@@ -93,6 +93,8 @@ type World struct {
 	// last one seen, verb what was done since then.
 	OnPass     func(Passage)
 	rule, verb string
+	// autoscaler of the rollout, nil for none.
+	autoscaler *autoscaler
 	// Breaches of invariants, as sentences.
 	Breaches []string
 }
@@ -329,8 +331,14 @@ func (w *World) Tick(d time.Duration) error {
 				next = at
 			}
 		}
+		if a := w.autoscaler; a != nil && a.next.Before(next) {
+			next = a.next
+		}
 		w.Clock.SetTime(next)
 		before := w.API.version
+		if a := w.autoscaler; a != nil && !a.next.After(next) {
+			w.autoscale()
+		}
 		for _, name := range w.Loops() {
 			if at, asked := w.due[name]; asked && !at.After(next) {
 				w.Sync(name)
