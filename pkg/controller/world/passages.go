@@ -30,6 +30,10 @@ func (w *World) pass() {
 	if err != nil || p.Rule == w.rule {
 		return // what cannot be planned now is planned again
 	}
+	if w.verb == "given" { // it was there before the story
+		w.rule, w.verb = p.Rule, ""
+		return
+	}
 	passage := Passage{From: w.rule, To: p.Rule}
 	if slices.Contains(byHand, w.verb) {
 		passage.By = w.verb

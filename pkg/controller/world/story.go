@@ -62,6 +62,7 @@ func (w *World) Breached() string {
 var verbs = map[string]func(*World, map[string]string, string) error{
 	"first":  func(w *World, args map[string]string, input string) error { return w.Apply(Shop(args["mesh"], input)) },
 	"shop":   (*World).doShop,
+	"given":  (*World).doGiven,
 	"apply":  func(w *World, _ map[string]string, input string) error { return w.Apply(input) },
 	"deploy": func(w *World, args map[string]string, _ string) error { return w.Image(args["image"]) },
 	"ready":  (*World).doReady,
