@@ -37,7 +37,9 @@ func (v *view) sizeWithoutRouting(t *target) {
 		t.aims[s.Hash] = aim{size: next.Stable}
 	}
 	for i, size := range replicaset.Drain(sides(others), all, v.desired-v.budget.Unavailable) {
-		t.aims[others[i].Hash] = aim{size: size}
+		if !others[i].Lagging { // whether its pods are broken is not known
+			t.aims[others[i].Hash] = aim{size: size}
+		}
 	}
 	if v.atStable() {
 		v.delay(t, others)
