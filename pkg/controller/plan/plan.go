@@ -49,6 +49,9 @@ type Plan struct {
 	// Route is what every route object carries, without Objects; nil leaves
 	// them as they are.                                      -> traffic loops
 	Route *mesh.Route
+	// Urgent: however often Route is undone, it is written again soon. It takes
+	// weight off the canary, or off stable pods that do not carry it.
+	Urgent bool
 	// Status as it should be.                                -> rollout loop
 	Status v1alpha1.RolloutStatus
 	// Finished is the record of the update that ends with the status write,

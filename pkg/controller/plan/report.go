@@ -24,6 +24,7 @@ func report(v *view, t target, o orders) Plan {
 	p.Apart, p.Inject, p.Relabel = v.apart(p.Create), v.inject(p.Create), v.relabel(o)
 	p.Evict = v.evictions(o)
 	p.Release = v.release()
+	p.Urgent = v.urgent(o.route)
 
 	st := v.status.DeepCopy()
 	v.reportPosition(st, pos)

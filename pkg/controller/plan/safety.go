@@ -133,6 +133,13 @@ func (v *view) told() bool {
 	return w != nil && w.Canary.Weight == v.seen.canary && w.Stable.Weight == v.seen.stable
 }
 
+// urgent reports whether r takes weight off the canary, or off stable pods that
+// do not carry it.
+func (v *view) urgent(r *mesh.Route) bool {
+	behindS := v.revision(v.Slots[mesh.Stable].Hash)
+	return r != nil && (r.Weight < v.seen.canary || v.carriesThroughS(behindS) < v.seen.stable)
+}
+
 // allowWeight gives the canary's weight. Every path to a higher weight, on
 // either side, leads through here.
 func (v *view) allowWeight(t target, o *orders) int32 {

@@ -15,8 +15,8 @@ import (
 )
 
 // Repairs of what somebody else reverts are spaced: at once, then firstSpace,
-// doubling up to lastSpace. What takes weight off the canary is never spaced
-// by more than firstSpace.
+// doubling up to lastSpace. Urgent ones are never spaced by more than
+// firstSpace.
 const (
 	firstSpace = 10 * time.Second
 	lastSpace  = 5 * time.Minute
@@ -62,7 +62,7 @@ func (r *reverts) applied(key cache.ObjectName, route mesh.Route, now time.Time)
 
 // wait is how long to wait before route is written, 0 for not at all. The
 // objects were seen not to carry it.
-func (r *reverts) wait(key cache.ObjectName, route mesh.Route, seen mesh.Observed, now time.Time) time.Duration {
+func (r *reverts) wait(key cache.ObjectName, route mesh.Route, urgent bool, seen mesh.Observed, now time.Time) time.Duration {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	known := r.all[key]
@@ -74,7 +74,7 @@ func (r *reverts) wait(key cache.ObjectName, route mesh.Route, seen mesh.Observe
 		known.times = append(known.recent(now), now)
 	}
 	left := known.next.Sub(now)
-	if route.Weight < seen.Canary {
+	if urgent {
 		left = min(left, known.times[len(known.times)-1].Add(firstSpace).Sub(now))
 	}
 	return max(0, left)

@@ -132,7 +132,7 @@ func (h *Hand) write(ctx context.Context, key cache.ObjectName, s plan.Snapshot,
 	if route, ok := h.routeOf(s, p); ok {
 		seen, err := h.router().Observe(ctx, route)
 		if err == nil && !seen.Matches {
-			if wait = h.reverts.wait(key, route, seen, h.Clock.Now()); wait == 0 {
+			if wait = h.reverts.wait(key, route, p.Urgent, seen, h.Clock.Now()); wait == 0 {
 				note(h.apply(ctx, key, route, p.Rule))
 			}
 		}
