@@ -156,6 +156,15 @@ func (w *World) ShowWeights() string {
 	return w.named(string(text))
 }
 
+// ShowManaged lists what status says that we may have touched.
+func (w *World) ShowManaged() string {
+	var b strings.Builder
+	for _, m := range w.Rollout().Status.Managed {
+		fmt.Fprintf(&b, "%s %s\n", m.Kind, m.Name)
+	}
+	return b.String()
+}
+
 // ShowWrites counts what the controller has written since the last time, by
 // resource.
 func (w *World) ShowWrites() string {

@@ -146,6 +146,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 // views show something else than what a user sees first.
 var views = map[string]func(*World) string{
 	"conditions":     (*World).ShowConditions,
+	"managed":        (*World).ShowManaged,
 	"weights":        (*World).ShowWeights,
 	"writes":         (*World).ShowWrites,
 	"duration":       (*World).ShowDuration,
