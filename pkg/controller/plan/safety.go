@@ -43,7 +43,7 @@ type orders struct {
 	// workload is the size of the referenced Deployment, nil for as it is.
 	workload *int32
 	blocked  []Blocked
-	// untold: another weight waits until status has the one that is seen.
+	// untold: the route waits until status has the weights that are seen.
 	untold bool
 }
 
@@ -119,18 +119,21 @@ func (v *view) allowRoute(t target, o *orders) {
 	r := route(v.Rollout)
 	r.Weight = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
-	if v.told() {
+	if o.untold = !v.told(r); !o.untold {
 		o.route = &r
-	} else {
-		o.untold = r.Weight != v.seen.canary
 	}
 }
 
-// told reports whether status has the weights that are seen. Those that are
-// overwritten before would have to settle, and nobody would know.
-func (v *view) told() bool {
+// told reports whether status has every weight that r takes from a side. One
+// that is overwritten before would have to settle, and nobody would know.
+func (v *view) told(r mesh.Route) bool {
 	w := v.status.Canary.Weights
-	return w != nil && w.Canary.Weight == v.seen.canary && w.Stable.Weight == v.seen.stable
+	if w == nil {
+		return false
+	}
+	canary := r.Weight >= v.seen.canary || w.Canary.Weight >= v.seen.canary
+	stable := v.total-r.Weight >= v.seen.stable || w.Stable.Weight >= v.seen.stable
+	return canary && stable
 }
 
 // urgent reports whether r takes weight off the canary, or off stable pods that
