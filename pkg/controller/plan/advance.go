@@ -184,7 +184,8 @@ func (v *view) promote(t target, o *orders, p *position) {
 func (v *view) routeDone(o *orders) bool {
 	switch {
 	case !v.seen.matches:
-		o.block(GateRoute, v.unmatched(), v.seen.canary, Goal(v.Rollout).Weight)
+		object, weight := v.unmatched()
+		o.block(GateRoute, object, weight, Goal(v.Rollout).Weight)
 	case !v.seen.final:
 		name, message := v.unacked()
 		o.block(GateAck, name, message, "an acknowledgement of the route")
@@ -194,16 +195,17 @@ func (v *view) routeDone(o *orders) bool {
 	return false
 }
 
-// unmatched names the first object that is not what it should be.
-func (v *view) unmatched() string {
+// unmatched names the first object that is not what it should be, with the
+// weight that it has.
+func (v *view) unmatched() (object string, weight int32) {
 	for _, kind := range v.Traffic {
 		for _, s := range kind.Objects {
 			if !s.Matches {
-				return s.Object.String()
+				return s.Object.String(), s.Canary
 			}
 		}
 	}
-	return v.unknownKind()
+	return v.unknownKind(), v.seen.canary
 }
 
 // step goes on past the current step once that is done, and into a pause that
