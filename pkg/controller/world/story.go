@@ -212,12 +212,12 @@ func (w *World) doRemove(args map[string]string, _ string) error {
 	return w.API.Delete(resource, key, false)
 }
 
-// doAcks lets the data plane answer again, not at all, or with a refusal:
-// acks on=true, acks on=false, acks refuse=UnsupportedValue.
+// doAcks lets the data plane answer again, not at all, or refuse what is
+// written from now on: acks on=true, acks on=false, acks refuse=BadValue.
 func (w *World) doAcks(args map[string]string, _ string) error {
 	w.refusal = args["refuse"]
 	w.Acks = args["on"] != "false"
-	if !w.Acks {
+	if !w.Acks || w.refusal != "" {
 		return nil
 	}
 	for resource, objects := range w.API.objects {
