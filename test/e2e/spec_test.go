@@ -34,11 +34,10 @@ func TestRefusedSpec(t *testing.T) {
 		{"experiment step", none, "strategy: {canary: {steps: [{experiment: {templates: [{name: a, specRef: stable}]}}]}}", "spec.strategy.canary.steps[0].experiment: Forbidden: not supported"},
 		{"plugin step", none, "strategy: {canary: {steps: [{plugin: {name: x/y}}]}}", "spec.strategy.canary.steps[0].plugin: Forbidden: not supported"},
 		{"background analysis", none, "strategy: {canary: {analysis: {templates: [{templateName: x}]}}}", "spec.strategy.canary.analysis: Forbidden: not supported"},
-		{"dynamic stable scale", gateway, "strategy: {canary: {dynamicStableScale: true, scaleDownDelaySeconds: null}}", "spec.strategy.canary.dynamicStableScale: Forbidden: not supported"},
+		{"dynamic stable scale without a data plane", none, "strategy: {canary: {dynamicStableScale: true}}", "spec.strategy.canary.dynamicStableScale: Forbidden: can only be set with trafficRouting"},
 		{"another router", gateway, "strategy: {canary: {trafficRouting: {nginx: {stableIngress: x}}}}", "spec.strategy.canary.trafficRouting.nginx: Forbidden: not supported"},
-		{"rollback window", none, "rollbackWindow: {revisions: 3}", "spec.rollbackWindow: Forbidden: not supported"},
 		{"anti-affinity", none, "strategy: {canary: {antiAffinity: {preferredDuringSchedulingIgnoredDuringExecution: {weight: 0}}}}", "spec.strategy.canary.antiAffinity.preferredDuringSchedulingIgnoredDuringExecution.weight: Invalid value: 0"},
-		{"canary metadata", none, "strategy: {canary: {canaryMetadata: {labels: {app: b}}}}", "spec.strategy.canary.canaryMetadata.labels[app]: Forbidden"},
+		{"canary metadata", none, "strategy: {canary: {canaryMetadata: {labels: {app: b}}}}", "spec.strategy.canary.canaryMetadata.labels: Forbidden: pods are selected"},
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {

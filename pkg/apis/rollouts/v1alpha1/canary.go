@@ -38,10 +38,14 @@ type CanaryStrategy struct {
 	// Analysis runs in the background.
 	// +optional
 	Analysis *RolloutAnalysisBackground `json:"analysis,omitempty"`
+	// AntiAffinity keeps the pods of a new version off the nodes of the stable
+	// one.
 	// +optional
 	AntiAffinity *AntiAffinity `json:"antiAffinity,omitempty"`
+	// CanaryMetadata is on the pods of the new version until it is stable.
 	// +optional
 	CanaryMetadata *PodTemplateMetadata `json:"canaryMetadata,omitempty"`
+	// StableMetadata is on the pods of the stable version.
 	// +optional
 	StableMetadata *PodTemplateMetadata `json:"stableMetadata,omitempty"`
 	// ScaleDownDelaySeconds of an old version once it carries nothing, in

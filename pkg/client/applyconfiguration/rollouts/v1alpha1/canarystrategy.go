@@ -32,10 +32,14 @@ type CanaryStrategyApplyConfiguration struct {
 	// numeric string is a percentage. Default 25 percent.
 	MaxSurge *intstr.IntOrString `json:"maxSurge,omitempty"`
 	// Analysis runs in the background.
-	Analysis       *RolloutAnalysisBackgroundApplyConfiguration `json:"analysis,omitempty"`
-	AntiAffinity   *AntiAffinityApplyConfiguration              `json:"antiAffinity,omitempty"`
-	CanaryMetadata *PodTemplateMetadataApplyConfiguration       `json:"canaryMetadata,omitempty"`
-	StableMetadata *PodTemplateMetadataApplyConfiguration       `json:"stableMetadata,omitempty"`
+	Analysis *RolloutAnalysisBackgroundApplyConfiguration `json:"analysis,omitempty"`
+	// AntiAffinity keeps the pods of a new version off the nodes of the stable
+	// one.
+	AntiAffinity *AntiAffinityApplyConfiguration `json:"antiAffinity,omitempty"`
+	// CanaryMetadata is on the pods of the new version until it is stable.
+	CanaryMetadata *PodTemplateMetadataApplyConfiguration `json:"canaryMetadata,omitempty"`
+	// StableMetadata is on the pods of the stable version.
+	StableMetadata *PodTemplateMetadataApplyConfiguration `json:"stableMetadata,omitempty"`
 	// ScaleDownDelaySeconds of an old version once it carries nothing, in
 	// seconds. Default 30 with traffic routing, 0 without; 0 is at once.
 	ScaleDownDelaySeconds *int32 `json:"scaleDownDelaySeconds,omitempty"`
