@@ -27,15 +27,16 @@ layers() {
 ^controller/(rollout|scale|slots|traffic)$ ^(controller/(loop|observe|plan)|apis/rollouts/(v1alpha1|validation)|client/clientset/versioned|mesh|mesh/kit|replicaset)$
 ^controller/world$                    .
 ^controller$                          ^(controller/(loop|observe|plan|rollout|scale|slots|traffic)|apis/rollouts/v1alpha1|client/.*|mesh|replicaset)$
-^cmd/                                 ^(controller(/(plan|metrics))?|client/.*|mesh/all)$
+^lint$                                ^(controller/plan|apis/rollouts/(v1alpha1|validation)|mesh)$
+^cmd/                                 ^(controller(/(plan|metrics))?|client/.*|lint|mesh/all)$
 END
 }
 
 # Packages that see no cluster, no log and no clock, and files of others that
 # do not either.
-pure_packages='^(replicaset|mesh|controller/plan|apis/rollouts/validation)$'
+pure_packages='^(replicaset|mesh|controller/plan|apis/rollouts/validation|lint)$'
 pure_files=(pkg/mesh/*/render.go)
-for package in replicaset mesh controller/plan apis/rollouts/validation; do
+for package in replicaset mesh controller/plan apis/rollouts/validation lint; do
   pure_files+=(pkg/"${package}"/*.go)
 done
 impure='^k8s[.]io/(client-go|klog|utils/clock)'

@@ -30,6 +30,9 @@ func main() {
 }
 
 func start(ctx context.Context, args []string) error {
+	if len(args) > 0 && args[0] == "lint" {
+		return runLint(ctx, args[1:], os.Stdin, os.Stdout)
+	}
 	o, err := parse(args)
 	if err != nil {
 		return err

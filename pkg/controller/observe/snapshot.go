@@ -97,7 +97,7 @@ func (o *Observer) observe(ctx context.Context, kind mesh.Kind, goal mesh.Route,
 	field := "spec.strategy.canary.trafficRouting." + kind.Name
 	for _, object := range goal.Objects {
 		if o.Caches.Routes(object.Resource) == nil {
-			s.Refer(field, object.String(), "cannot be read: " + object.Resource.String() + " is not served by this cluster; install its CustomResourceDefinition")
+			s.Refer(field, object.String(), "cannot be read: "+object.Resource.String()+" is not served by this cluster; install its CustomResourceDefinition")
 			return unknown(kind, goal)
 		}
 	}

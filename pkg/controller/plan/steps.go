@@ -143,6 +143,19 @@ func Goal(ro *v1alpha1.Rollout) mesh.Route {
 	return r
 }
 
+// Goals are the routes that an update of ro asks for one after the other,
+// without Objects.
+func Goals(ro *v1alpha1.Rollout) []mesh.Route {
+	canary := canaryOf(ro)
+	var goals []mesh.Route
+	for index := range len(canary.Steps) + 1 {
+		r := route(ro)
+		r.Weight, r.Managed = weightAt(canary.Steps, index, r.Total), managedAt(canary, index)
+		goals = append(goals, r)
+	}
+	return goals
+}
+
 // route is the route of a rollout at rest, without Objects.
 func route(ro *v1alpha1.Rollout) mesh.Route {
 	canary := canaryOf(ro)
