@@ -1,13 +1,24 @@
 #!/usr/bin/env bash
-# Puts the table of flags into docs/operations.md, or into a copy of it in the
-# directory that is given.
+# Puts the table of flags into docs/operations.md, and that of the rules into
+# docs/validation.md, or into copies of them in the directory that is given.
 set -o errexit -o nounset -o pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
-page=operations.md
 out="${1:-docs}"
 
-flags="$(mktemp)"
-trap 'rm -f "${flags}"' EXIT
+table="$(mktemp)"
+trap 'rm -f "${table}"' EXIT
+
+# put PAGE MARKER: the table comes between the two comments of that name.
+put() {
+  local text
+  text="$(awk -v table="${table}" -v marker="$2" '
+    $0 == "<!-- " marker " -->" { print; while ((getline line < table) > 0) print line; within = 1; next }
+    $0 == "<!-- /" marker " -->" { within = 0 }
+    !within { print }
+  ' "docs/$1")"
+  printf '%s\n' "${text}" >"${out}/$1"
+}
+
 # One row per flag; those of klog are not ours to explain.
 env -u KUBECONFIG go run ./cmd/sluice-controller --help 2>&1 | awk '
   BEGIN { print "| Flag | Default | |"; print "|---|---|---|" }
@@ -23,11 +34,8 @@ env -u KUBECONFIG go run ./cmd/sluice-controller --help 2>&1 | awk '
     }
     gsub(/</, "\\&lt;", text); gsub(/\|/, "\\|", text)
     printf "| `--%s`%s | %s | %s |\n", name, value == "" ? "" : " " value, default_, text
-  }' >"${flags}"
+  }' >"${table}"
+put operations.md flags
 
-text="$(awk -v flags="${flags}" '
-  /^<!-- flags -->$/ { print; while ((getline line < flags) > 0) print line; within = 1; next }
-  /^<!-- \/flags -->$/ { within = 0 }
-  !within { print }
-' "docs/${page}")"
-printf '%s\n' "${text}" >"${out}/${page}"
+go -C hack/tools run ./policy table >"${table}"
+put validation.md rules

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Says where the documentation is behind the code: the table of flags, links,
+# Says where the documentation is behind the code: the generated tables, links,
 # functions and stories that are named, gates, events and metrics; and the state
 # machine, which the stories draw.
 set -o errexit -o nounset -o pipefail
@@ -12,7 +12,9 @@ complain() { echo "$*" >>"${problems}"; }
 touch "${problems}"
 
 hack/update-docs.sh "${fresh}"
-diff -u docs/operations.md "${fresh}/operations.md" >>"${problems}" || complain "run hack/update-docs.sh"
+for page in operations.md validation.md; do
+  diff -u "docs/${page}" "${fresh}/${page}" >>"${problems}" || complain "run hack/update-docs.sh"
+done
 told="$(go test ./pkg/controller -run '^TestStories$')" || complain "${told}"
 
 # Links to files of the repository.

@@ -44,11 +44,16 @@ type Hand struct {
 	held map[cache.ObjectName]time.Time
 	// told is the begin of the last blockage that an event told of.
 	told map[cache.ObjectName]time.Time
+	// advised is the last advice that an event gave.
+	advised map[cache.ObjectName]string
 }
 
 // New makes the hand.
 func New(desk *observe.Desk, kube kubernetes.Interface, rollouts clientset.Interface) *Hand {
-	return &Hand{Desk: desk, Kube: kube, Rollouts: rollouts, held: map[cache.ObjectName]time.Time{}, told: map[cache.ObjectName]time.Time{}}
+	return &Hand{
+		Desk: desk, Kube: kube, Rollouts: rollouts,
+		held: map[cache.ObjectName]time.Time{}, told: map[cache.ObjectName]time.Time{}, advised: map[cache.ObjectName]string{},
+	}
 }
 
 // Sync makes the ReplicaSets and the status of one rollout what the plan says.
@@ -84,6 +89,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, err
 	}
 	h.tellBlocked(key, s.Rollout)
+	h.advise(key, s.Rollout)
 	wait, err := h.status(ctx, key, s, p)
 	if err != nil {
 		return 0, err
@@ -113,6 +119,7 @@ func (h *Hand) forget(key cache.ObjectName) {
 	defer h.mu.Unlock()
 	delete(h.held, key)
 	delete(h.told, key)
+	delete(h.advised, key)
 }
 
 // sets creates the revision that is wanted, numbers and marks those that there

@@ -9,9 +9,11 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 
@@ -98,6 +100,25 @@ func (h *Hand) tellBlocked(key cache.ObjectName, ro *v1alpha1.Rollout) {
 			Message: fmt.Sprintf("%s: %s has %s, wants %s", b.Gate, b.Object, b.Have, b.Want),
 		})
 	}
+}
+
+// advise sends one event about what of a new spec does not mean what it seems
+// to. One that only scales the rollout gets none again.
+func (h *Hand) advise(key cache.ObjectName, ro *v1alpha1.Rollout) {
+	if ro.Status.ObservedGeneration == strconv.FormatInt(ro.Generation, 10) {
+		return
+	}
+	var all []string
+	for _, advice := range validation.Advise(ro) {
+		all = append(all, advice.Error())
+	}
+	text := strings.Join(all, "; ")
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if text != "" && text != h.advised[key] {
+		h.Tell(ro, plan.Event{Warning: true, Reason: v1alpha1.EventSpecAdvice, Message: text})
+	}
+	h.advised[key] = text
 }
 
 // hold says how long a status that may wait still does, 0 for write it now.

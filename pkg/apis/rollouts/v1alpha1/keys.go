@@ -128,5 +128,6 @@ const (
 	EventTrafficRoutingError    = "TrafficRoutingError"
 	EventReconciliationError    = "ReconciliationError"
 	EventRolloutBlocked         = "RolloutBlocked"
+	EventSpecAdvice             = "SpecAdvice"
 	EventRolloutAddedToInformer = "RolloutAddedToInformer"
 )

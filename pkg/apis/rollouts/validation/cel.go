@@ -29,7 +29,7 @@ func (c chapter[T]) list() []entry {
 			e.field += "." + r.field
 		}
 		if r.needs != nil {
-			e.says += " each data plane that is named"
+			e.says += " a data plane that is named"
 		}
 		if r.cel != "" {
 			e.cel = wrongs(c.at, oneLine(r.cel), r.field, r.tells())

@@ -57,7 +57,7 @@ var ofPlugin = chapter[plugin]{
 	},
 	rules: []rule[plugin]{
 		{
-			kind: field.ErrorTypeForbidden, says: "not supported",
+			kind: field.ErrorTypeForbidden, says: NotSupported,
 			holds: func(p part[plugin]) bool { return p.self.name == v1alpha1.GatewayAPIPlugin },
 			cel:   `i0 == "` + v1alpha1.GatewayAPIPlugin + `"`,
 		},
@@ -93,7 +93,7 @@ func unsupportedKeys(block json.RawMessage, path *field.Path) field.ErrorList {
 	var errs field.ErrorList
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		if !gatewayKeys[key] && !empty(keys[key]) {
-			errs = append(errs, field.Forbidden(path.Child(key), "not supported"))
+			errs = append(errs, field.Forbidden(path.Child(key), NotSupported))
 			delete(keys, key)
 		}
 	}

@@ -9,6 +9,9 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
+// NotSupported is what is said of a field that is not built yet.
+const NotSupported = "not supported"
+
 // notBuilt is what can be written but is not built yet. It is refused, and
 // never ignored.
 type notBuilt[T any] struct {
@@ -54,7 +57,7 @@ func refuse[T any](all []notBuilt[T]) []rule[T] {
 	var rules []rule[T]
 	for _, f := range all {
 		rules = append(rules, rule[T]{
-			field: f.path, kind: field.ErrorTypeForbidden, says: "not supported",
+			field: f.path, kind: field.ErrorTypeForbidden, says: NotSupported,
 			holds: func(p part[T]) bool { return !f.set(p.self) },
 			cel:   optional("self", f.path) + `.orValue(dyn([])) in [dyn(false), dyn(""), dyn([])]`,
 		})
