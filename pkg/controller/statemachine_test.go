@@ -10,6 +10,7 @@ import (
 	"go/ast"
 	"go/parser"
 	"go/token"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,34 +29,45 @@ const stateMachine = "../../docs/state-machine.md"
 func checkStateMachine(t *testing.T, passages []world.Passage) {
 	t.Helper()
 	source := parsePlan(t)
-	page, err := os.ReadFile(stateMachine)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text := string(page)
-	for mark, part := range map[string]string{"rules": source.rules(t), "gates": source.gates(t), "diagram": diagram(passages)} {
-		text = between(t, text, mark, part)
+	keepPage(t, stateMachine, map[string]func(string) string{
+		"rules":   func(string) string { return source.rules(t) },
+		"gates":   func(string) string { return source.gates(t) },
+		"diagram": func(string) string { return diagram(passages) },
+	})
+}
+
+// keepPage compares the marked parts of a page with what each should be, given
+// what it is. With -rewrite it writes them.
+func keepPage(t *testing.T, name string, parts map[string]func(string) string) {
+	t.Helper()
+	page := read(t, name)
+	text := page
+	for mark, make := range parts {
+		head, rest, begins := strings.Cut(text, "<!-- "+mark+" -->\n")
+		part, tail, ends := strings.Cut(rest, "<!-- /"+mark+" -->")
+		if !begins || !ends {
+			t.Fatalf("%s has no part %q", name, mark)
+		}
+		text = head + "<!-- " + mark + " -->\n" + make(part) + "<!-- /" + mark + " -->" + tail
 	}
 	switch {
-	case text == string(page):
+	case text == page:
 	case flag.Lookup("rewrite").Value.String() == "true":
-		if err := os.WriteFile(stateMachine, []byte(text), 0o666); err != nil {
+		if err := os.WriteFile(name, []byte(text), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	default:
-		t.Errorf("%s is behind the code: run make rewrite-stories", stateMachine)
+		t.Errorf("%s is behind the code and the stories: run make rewrite-stories", name)
 	}
 }
 
-// between replaces what stands between the two marks of a part of a page.
-func between(t *testing.T, text, mark, part string) string {
+func read(t *testing.T, name string) string {
 	t.Helper()
-	head, rest, begins := strings.Cut(text, "<!-- "+mark+" -->\n")
-	_, tail, ends := strings.Cut(rest, "<!-- /"+mark+" -->")
-	if !begins || !ends {
-		t.Fatalf("%s has no part %q", stateMachine, mark)
+	text, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
 	}
-	return head + "<!-- " + mark + " -->\n" + part + "<!-- /" + mark + " -->" + tail
+	return string(text)
 }
 
 // diagram draws each passage once, with all that leads to it by hand.
@@ -167,7 +179,7 @@ func plain(text string) string { return strings.ReplaceAll(text, "|", `\|`) }
 // that close it. Each has to be seen closed in some story.
 func (s planSource) gates(t *testing.T) string {
 	t.Helper()
-	stories := told(t)
+	told := strings.Join(slices.Collect(maps.Values(stories(t))), "\n")
 	table := "| Gate | Closed when | By |\n|---|---|---|\n"
 	for _, file := range s.files {
 		for _, d := range file.Decls {
@@ -184,7 +196,7 @@ func (s planSource) gates(t *testing.T) string {
 					t.Fatalf("plan: %s has no comment to put into %s", v.Names[0].Name, stateMachine)
 				}
 				gate := unquote(t, v.Values[0])
-				if !strings.Contains(stories, "blocked: "+gate+" ") {
+				if !strings.Contains(told, "blocked: "+gate+" ") {
 					t.Errorf("no story shows what gate %s blocks", gate)
 				}
 				table += fmt.Sprintf("| `%s` | %s | %s |\n", gate,
@@ -193,24 +205,6 @@ func (s planSource) gates(t *testing.T) string {
 		}
 	}
 	return table
-}
-
-// told is the text of all stories.
-func told(t *testing.T) string {
-	t.Helper()
-	names, err := filepath.Glob("testdata/stories/*.txt")
-	if err != nil {
-		t.Fatal(err)
-	}
-	var all strings.Builder
-	for _, name := range names {
-		text, err := os.ReadFile(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all.Write(text)
-	}
-	return all.String()
 }
 
 // closers are the functions that name a gate.

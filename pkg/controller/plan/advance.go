@@ -7,9 +7,11 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
@@ -185,7 +187,8 @@ func (v *view) routeDone(o *orders) bool {
 	switch {
 	case !v.seen.matches:
 		object, weight := v.unmatched()
-		o.block(GateRoute, object, weight, Goal(v.Rollout).Weight)
+		goal := Goal(v.Rollout)
+		o.block(GateRoute, object, inWords(weight, v.seen.managed), inWords(goal.Weight, names(goal.Managed)))
 	case !v.seen.final:
 		name, message := v.unacked()
 		o.block(GateAck, name, message, "an acknowledgement of the route")
@@ -193,6 +196,19 @@ func (v *view) routeDone(o *orders) bool {
 		return true
 	}
 	return false
+}
+
+// inWords is what a route carries, as status.blockedOn has it.
+func inWords(weight int32, managed []string) string {
+	return strings.Join(append([]string{fmt.Sprint(weight)}, managed...), ", ")
+}
+
+func names(managed []mesh.Managed) []string {
+	var all []string
+	for _, m := range managed {
+		all = append(all, m.Name)
+	}
+	return all
 }
 
 // unmatched names the first object that is not what it should be, with the

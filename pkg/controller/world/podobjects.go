@@ -16,6 +16,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/labels"
@@ -27,13 +28,13 @@ import (
 
 // podObjects makes the pods of every ReplicaSet, from its template as it is
 // now, and takes away those that are too many. Pods are numbers until a rollout
-// gives them metadata of their own: most have no use for more.
+// gives them metadata of their own, or restarts them: most have no use for more.
 func (w *World) podObjects() {
 	ro := w.Rollout()
 	if ro == nil || ro.Spec.Strategy.Canary == nil || w.asleep[setsResource.Resource] {
 		return
 	}
-	if c := ro.Spec.Strategy.Canary; c.CanaryMetadata == nil && c.StableMetadata == nil && len(w.API.objects[podsResource]) == 0 {
+	if c := ro.Spec.Strategy.Canary; c.CanaryMetadata == nil && c.StableMetadata == nil && ro.Spec.RestartAt == nil && len(w.API.objects[podsResource]) == 0 {
 		return
 	}
 	for _, key := range w.sets() {
@@ -71,10 +72,59 @@ func (w *World) listPods(action clienttesting.Action) (bool, runtime.Object, err
 	list := &corev1.PodList{}
 	for _, key := range sortedKeys(w.API.objects[podsResource]) {
 		if pod := w.pod(key); selector.Matches(labels.Set(pod.Labels)) {
-			list.Items = append(list.Items, *pod)
+			list.Items = append(list.Items, *w.readied(pod))
 		}
 	}
 	return true, list, nil
+}
+
+// readied is a pod with its condition: the oldest of a ReplicaSet are ready, as
+// many as it has ready.
+func (w *World) readied(pod *corev1.Pod) *corev1.Pod {
+	owner := metav1.GetControllerOf(pod).Name
+	older := int32(0)
+	for _, key := range sortedKeys(w.API.objects[podsResource]) {
+		if p := w.pod(key); metav1.GetControllerOf(p).Name == owner && before(p, pod) {
+			older++
+		}
+	}
+	pod = pod.DeepCopy()
+	if older < w.readyOf(w.set(cache.NewObjectName(pod.Namespace, owner))) {
+		pod.Status.Conditions = []corev1.PodCondition{{Type: corev1.PodReady, Status: corev1.ConditionTrue}}
+	}
+	return pod
+}
+
+func before(a, b *corev1.Pod) bool {
+	if !a.CreationTimestamp.Equal(&b.CreationTimestamp) {
+		return a.CreationTimestamp.Before(&b.CreationTimestamp)
+	}
+	return a.Name < b.Name
+}
+
+// evictPod answers a request to evict: the pod goes, and another takes its
+// place, which is not ready before a story says so. No more than maxUnavailable
+// of a version may be gone at a time, but one always.
+func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, error) {
+	create, ok := action.(clienttesting.CreateActionImpl)
+	if !ok || action.GetSubresource() != "eviction" {
+		return false, nil, nil
+	}
+	key := cache.NewObjectName(action.GetNamespace(), create.GetObject().(metav1.Object).GetName())
+	if w.API.objects[podsResource][key] == nil {
+		return true, nil, apierrors.NewNotFound(podsResource.GroupResource(), key.Name)
+	}
+	owner := metav1.GetControllerOf(w.pod(key)).Name
+	rs := w.set(cache.NewObjectName(key.Namespace, owner))
+	image := rs.Spec.Template.Spec.Containers[0].Image
+	left := w.readyOf(rs) - 1
+	if budget := max(1, w.Rollout().Spec.MaxUnavailable()); left < *rs.Spec.Replicas-budget {
+		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: %s has %d of %d pods left, and a budget of %d", image, left, *rs.Spec.Replicas, budget))
+	}
+	w.ready[image] = left
+	must(w.API.Delete(podsResource, key, false))
+	w.Pods()
+	return true, nil, nil
 }
 
 // doLabelPods is what somebody else does to every pod.

@@ -174,6 +174,7 @@ func (w *World) clients() controller.Clients {
 	dynamic := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), listKinds())
 	kube.PrependReactor("*", "*", w.API.React(true))
 	kube.PrependReactor("list", "pods", w.listPods)
+	kube.PrependReactor("create", "pods", w.evictPod)
 	rollouts.PrependReactor("*", "*", w.API.React(true))
 	dynamic.PrependReactor("*", "*", w.API.React(false))
 	return controller.Clients{Kube: kube, Rollouts: rollouts, Dynamic: dynamic}
