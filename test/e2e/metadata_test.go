@@ -10,13 +10,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
-	"github.com/sluice-rollouts/sluice/pkg/replicaset"
-
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
-	"sigs.k8s.io/yaml"
 )
 
 // Pods that run carry the metadata of their revision's part, without being
@@ -99,44 +94,4 @@ func podNames(pods []corev1.Pod) []string {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// The name of the new ReplicaSet is taken by one that is not ours: the new
-// version gets another hash, and whose the name is is left alone.
-func TestCollision(t *testing.T) {
-	t.Parallel()
-	s := newHealthyShop(t, order{router: none, steps: half1})
-	ro := s.rollout()
-	template := ro.Spec.Template.DeepCopy()
-	template.Spec = corev1.PodSpec{}
-	if err := yaml.Unmarshal([]byte(podSpec("v2", "")), &template.Spec); err != nil {
-		t.Fatal(err)
-	}
-	hash := replicaset.TemplateHash(template, ro.Status.CollisionCount)
-	taken := &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Name: replicaset.Name(name, hash), Labels: replicaset.Labelled(template, hash).Labels},
-		Spec: appsv1.ReplicaSetSpec{
-			Replicas: new(int32), Selector: replicaset.Selector(ro.Spec.Selector, hash), Template: replicaset.Labelled(template, hash),
-		},
-	}
-	api := all.kube.AppsV1().ReplicaSets(s.ns)
-	taken, err := api.Create(t.Context(), taken, createOptions)
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.deploy("v2")
-	eventually(t, func() error {
-		ro = s.rollout()
-		if ro.Status.CollisionCount == nil || ro.Status.Phase != v1alpha1.RolloutPhasePaused {
-			return fmt.Errorf("collisions counted: %v, phase %s", ro.Status.CollisionCount != nil, ro.Status.Phase)
-		}
-		return nil
-	})
-	if n := *ro.Status.CollisionCount; n != 1 {
-		t.Errorf("%d collisions, want 1", n)
-	}
-	after, err := api.Get(t.Context(), taken.Name, getOptions)
-	if err != nil || after.Generation != taken.Generation || len(after.OwnerReferences) > 0 || ro.Status.CurrentPodHash == hash {
-		t.Errorf("the ReplicaSet of another has become %+v, %v; ours has hash %s", after, err, ro.Status.CurrentPodHash)
-	}
 }
