@@ -120,6 +120,11 @@ func leads(t *testing.T, instance, before string) (now string) {
 	return now
 }
 
+// marks are on pods that run, and change with each promotion.
+const marks = `
+	canaryMetadata: {labels: {part: canary}}
+	stableMetadata: {labels: {part: stable}}`
+
 // chaos makes the shops and their updates while disturb runs, and judges what
 // was written.
 func chaos(t *testing.T, instance string, seed uint64, updates int, disturb func(*rand.Rand, <-chan struct{}) int) (disturbed int) {
@@ -127,7 +132,7 @@ func chaos(t *testing.T, instance string, seed uint64, updates int, disturb func
 	var shops []*shop
 	var namespaces []string
 	for i := range chaosShops {
-		s := newShop(t, order{router: routers[i%2], instance: instance, canary: soon, patient: chaosPatience, steps: `
+		s := newShop(t, order{router: routers[i%2], instance: instance, canary: soon + marks, patient: chaosPatience, steps: `
 			setHeaderRoute: {name: preview, match: [{headerName: x-preview, headerValue: {exact: "yes"}}]}
 			setWeight: 25
 			pause: {duration: 1s}
@@ -165,7 +170,9 @@ func chaos(t *testing.T, instance string, seed uint64, updates int, disturb func
 		return disturbed
 	}
 	for _, s := range shops {
-		s.atRest(fmt.Sprintf("v%d", updates+1))
+		last := fmt.Sprintf("v%d", updates+1)
+		s.atRest(last)
+		s.carry(last, "part=stable", int(s.rollout().Spec.Desired()))
 	}
 	noBreach(t, namespaces...)
 	return disturbed
