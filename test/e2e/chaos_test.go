@@ -69,7 +69,7 @@ func TestKill(t *testing.T) {
 
 // The same with two controllers and a lease: the leader is told to stop, so
 // that the other takes over at once, or killed, so that the lease has to run
-// out first.
+// out first. Shows failure-modes 32.
 func TestLeaderKill(t *testing.T) {
 	t.Parallel()
 	seed := seedOf(t)
