@@ -74,7 +74,7 @@ func (w *WorkloadWatcher) watch(ctx context.Context, place observe.Place) {
 		return
 	}
 	go informer.Run(ctx.Done())
-	if cache.WaitForCacheSync(ctx.Done(), informer.HasSynced) {
+	if cache.WaitFor(ctx, "", informer.HasSyncedChecker()) {
 		w.serve(ctx, place, informer.GetIndexer())
 	}
 }
