@@ -2,7 +2,6 @@ package demo
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"testing"
@@ -15,9 +14,9 @@ import (
 	"k8s.io/apimachinery/pkg/watch"
 )
 
-// A shop that is open, and run by a Deployment, becomes a Rollout, and releases
-// a version as one: no request is lost, and there are never fewer pods ready
-// than the Deployment had.
+// A shop that is open, and run by a Deployment, becomes a Rollout, releases a
+// version as one, and becomes a Deployment again: no request is lost, and there
+// are never fewer pods ready than the Deployment had.
 func TestMigration(t *testing.T) {
 	for _, scaleDown := range []string{"progressively", "onsuccess"} {
 		t.Run(scaleDown, func(t *testing.T) {
@@ -26,7 +25,11 @@ func TestMigration(t *testing.T) {
 			deployment, rollout := migrating(t, d.values("v1", 0), scaleDown)
 			do(t, d.apply(ctx, "edge.yaml", d.values("v1", 0)))
 			do(t, d.p.Apply(ctx, deployment))
-			do(t, d.openWith(ctx, replicas))
+			do(t, d.eventually(ctx, "the Deployment runs the shop", func(ctx context.Context) bool {
+				by, err := d.podsOf(ctx)
+				return err == nil && by["v1"].ready == replicas && d.answers(ctx)
+			}))
+			d.send(ctx)
 			ready := countReady(t, d.shop)
 
 			do(t, d.p.Apply(ctx, rollout))
@@ -35,6 +38,7 @@ func TestMigration(t *testing.T) {
 			}))
 			d.view.say("the Deployment has given way; there were never fewer than %d pods ready", ready.least())
 			do(t, d.throughDeployment(ctx, good))
+			do(t, d.goBack(ctx, good))
 			judged(t, d)
 			if least := ready.least(); least < replicas {
 				t.Errorf("only %d pods were ready for a while, the Deployment had %d", least, replicas)
@@ -62,25 +66,50 @@ func migrating(t *testing.T, v values, scaleDown string) (deployment, rollout *u
 	return deployment, rollout
 }
 
-// openWith waits until so many pods are ready and one of them answers, and lets
-// the customers in.
-func (d *director) openWith(ctx context.Context, pods int) error {
+// goBack makes a Deployment of the Rollout again. The Rollout's last ReplicaSet
+// is the Deployment's then, which takes it down as it does with any old one.
+func (d *director) goBack(ctx context.Context, version string) error {
+	rollout := d.objects.Resource(rollouts).Namespace(namespace)
+	never := []byte(`{"spec":{"workloadRef":{"scaleDown":"never"}}}`)
+	if _, err := rollout.Patch(ctx, name, types.MergePatchType, never, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("leave the Deployment alone: %w", err)
+	}
+	deployments := d.pods.AppsV1().Deployments(namespace)
+	size := fmt.Appendf(nil, `{"spec":{"replicas":%d}}`, replicas)
+	if _, err := deployments.Patch(ctx, name, types.MergePatchType, size, metav1.PatchOptions{}); err != nil {
+		return fmt.Errorf("scale the Deployment: %w", err)
+	}
+	err := d.eventually(ctx, "both have their pods", func(ctx context.Context) bool {
+		by, err := d.podsOf(ctx)
+		return err == nil && by[version].ready == 2*replicas
+	})
+	if err != nil {
+		return err
+	}
+	orphan := metav1.DeletePropagationOrphan
+	if err := rollout.Delete(ctx, name, metav1.DeleteOptions{PropagationPolicy: &orphan}); err != nil {
+		return fmt.Errorf("delete the Rollout: %w", err)
+	}
+	return d.eventually(ctx, "the Deployment runs the shop alone", func(ctx context.Context) bool {
+		by, err := d.podsOf(ctx)
+		return err == nil && by[version] == podCount{replicas, replicas} && d.deploymentSize(ctx) == replicas
+	})
+}
+
+// eventually waits for what needs no Rollout.
+func (d *director) eventually(ctx context.Context, what string, holds func(context.Context) bool) error {
 	ctx, cancel := context.WithTimeout(ctx, stepPatience)
 	defer cancel()
 	ticks := time.NewTicker(lookEvery)
 	defer ticks.Stop()
-	for {
-		by, err := d.podsOf(ctx)
-		if err == nil && by["v1"].ready == pods && d.answers(ctx) {
-			d.send(context.WithoutCancel(ctx))
-			return nil
-		}
+	for !holds(ctx) {
 		select {
 		case <-ticks.C:
 		case <-ctx.Done():
-			return errors.Join(fmt.Errorf("wait until the Deployment runs the shop: %w", context.Cause(ctx)), err)
+			return fmt.Errorf("wait until %s: %w", what, context.Cause(ctx))
 		}
 	}
+	return nil
 }
 
 // throughDeployment releases a version as kubectl argo rollouts set image does
