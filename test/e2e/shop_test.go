@@ -54,6 +54,9 @@ type order struct {
 	second string
 	// env of the first version, YAML.
 	env string
+	// workload is the kind of what the template is taken from, "" for the
+	// Rollout itself.
+	workload string
 	// patient is how long to wait for anything; deadline by default.
 	patient time.Duration
 }
@@ -91,6 +94,9 @@ func newShop(t *testing.T, o order) *shop {
 	}
 	if o.second != "" {
 		s.create(virtualServices, o.second)
+	}
+	if o.workload != "" {
+		s.create(s.templateOwner(), s.workloadManifest())
 	}
 	s.createRollout()
 	return s
@@ -161,8 +167,12 @@ spec:
 func (s *shop) manifest() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "apiVersion: argoproj.io/v1alpha1\nkind: Rollout\nmetadata: {name: web, labels: {%s}}\n", s.label())
-	fmt.Fprintf(&b, "spec:\n  replicas: %d\n  selector: {matchLabels: {app: web}}\n", s.replicas)
-	fmt.Fprintf(&b, "  template: {metadata: {labels: {app: web}}, spec: %s}\n", podSpec("v1", s.env))
+	fmt.Fprintf(&b, "spec:\n  replicas: %d\n", s.replicas)
+	if s.workload != "" {
+		fmt.Fprintf(&b, "  workloadRef: {%s}\n", s.reference())
+	} else {
+		fmt.Fprintf(&b, "  selector: {matchLabels: {app: web}}\n  template: %s\n", podTemplate("v1", s.env))
+	}
 	indent(&b, "  ", s.spec)
 	b.WriteString("  strategy:\n    canary:\n      maxSurge: 1\n")
 	if s.router != none && !strings.Contains(s.canary, "pingPong") {
@@ -195,6 +205,10 @@ func (s *shop) label() string {
 		return ""
 	}
 	return v1alpha1.InstanceIDLabel + ": " + s.instance
+}
+
+func podTemplate(version, env string) string {
+	return fmt.Sprintf("{metadata: {labels: {app: web}}, spec: %s}", podSpec(version, env))
 }
 
 func podSpec(version, env string) string {
@@ -252,6 +266,10 @@ func (s *shop) tryPatch(ctx context.Context, kind types.PatchType, change string
 // deploy asks for another version, with an environment.
 func (s *shop) deploy(version string, env ...string) {
 	s.t.Helper()
+	if s.workload != "" {
+		s.deployWorkload(podTemplate(version, strings.Join(env, ",")))
+		return
+	}
 	s.patch("spec: {template: {spec: " + podSpec(version, strings.Join(env, ",")) + "}}")
 }
 

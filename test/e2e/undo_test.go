@@ -44,11 +44,13 @@ func (s *shop) undo(revision string) {
 		}
 		template := rs.Spec.Template.DeepCopy()
 		delete(template.Labels, v1alpha1.DefaultRolloutUniqueLabelKey)
-		body, err := json.Marshal([]map[string]any{{"op": "replace", "path": "/spec/template", "value": template}})
+		body, err := json.Marshal([]map[string]any{{"op": "replace", "path": s.templatePath(), "value": template}})
 		if err != nil {
 			s.t.Fatal(err)
 		}
-		s.send(types.JSONPatchType, string(body))
+		if _, err := all.dynamic.Resource(s.templateOwner()).Namespace(s.ns).Patch(s.t.Context(), name, types.JSONPatchType, body, patchOptions); err != nil {
+			s.t.Fatal(err)
+		}
 		return
 	}
 	s.t.Fatalf("no revision %s", revision)

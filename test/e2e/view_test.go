@@ -64,6 +64,9 @@ func viewOf(objects map[string]replay.Write) (v view, err error) {
 		case strings.Contains(key, "/replicasets/"):
 			rs := &appsv1.ReplicaSet{}
 			err = errors.Join(err, json.Unmarshal(w.Object, rs))
+			if rs.Labels[v1alpha1.DefaultRolloutUniqueLabelKey] == "" {
+				continue // of a Deployment, or of nobody
+			}
 			_, version, _ := strings.Cut(rs.Spec.Template.Spec.Containers[0].Image, ":")
 			for v.sets[version] != nil { // nobody expects two of one version
 				version += "+"
