@@ -26,18 +26,20 @@ import (
 // Editors lists the rollouts whose route on obj is not at rest.
 func Editors(obj *unstructured.Unstructured) []string { return kit.Editors(obj) }
 
-// revisions of a rollout, oldest number first.
-func (o *Observer) revisions(ro *v1alpha1.Rollout) []plan.Revision {
-	var revisions []plan.Revision
+// revisions of a rollout, oldest number first, and the names of those that are
+// being deleted.
+func (o *Observer) revisions(ro *v1alpha1.Rollout) (revisions []plan.Revision, going []string) {
 	for _, rs := range o.Caches.Sets.ByIndex(byOwner, string(ro.UID)) {
-		if rs.DeletionTimestamp == nil {
-			revisions = append(revisions, o.revision(rs))
+		if rs.DeletionTimestamp != nil {
+			going = append(going, rs.Name)
+			continue
 		}
+		revisions = append(revisions, o.revision(rs))
 	}
 	slices.SortFunc(revisions, func(a, b plan.Revision) int {
 		return cmp.Or(cmp.Compare(a.Number, b.Number), a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
 	})
-	return revisions
+	return revisions, going
 }
 
 func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {

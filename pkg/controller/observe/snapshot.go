@@ -55,8 +55,10 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		s.Invalid = append(s.Invalid, problem.Error())
 	}
 	o.resolve(&s)
-	s.Revisions = o.revisions(ro)
+	revisions, going := o.revisions(ro)
+	s.Revisions = revisions
 	o.template(&s)
+	s.Going = slices.Contains(going, replicaset.Name(ro.Name, s.Template))
 	o.slots(&s)
 	o.traffic(ctx, &s)
 	o.orphans(ctx, &s)

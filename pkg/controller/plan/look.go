@@ -204,7 +204,7 @@ func (v *view) selected(r *Revision) bool {
 
 // mayAdvance: nothing that is invalid, missing or unknown holds the rollout.
 func (v *view) mayAdvance() bool {
-	return len(v.Invalid) == 0 && len(v.Refs) == 0 && v.Untried == "" && (v.Workload == nil || v.Workload.Known)
+	return len(v.Invalid) == 0 && len(v.Refs) == 0 && v.Untried == "" && !v.Going && (v.Workload == nil || v.Workload.Known)
 }
 
 // understood reports whether the template that the spec asks for is known, with

@@ -99,6 +99,9 @@ func (v *view) blockOnReference(o *orders) {
 	for _, ref := range v.Refs {
 		o.block(GateReference, ref.Object, ref.Problem, ref.Field)
 	}
+	if v.Going {
+		o.block(GateReference, "ReplicaSet "+replicaset.Name(v.Rollout.Name, v.Template), "being deleted", "it gone, to make it again")
+	}
 	if v.Untried != "" {
 		o.block(GateReference, "Rollout "+v.Rollout.Name, cmp.Or(v.refusal(), "spec.template, untried"), "the API server's word on it")
 	}

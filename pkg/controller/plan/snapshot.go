@@ -29,6 +29,9 @@ type Snapshot struct {
 	// whether it means the same as that of a revision, "" if it is. Template
 	// is that of the current revision meanwhile.
 	Untried string
+	// Going: the ReplicaSet of Template is being deleted, and another of its
+	// name can only be made once it is gone.
+	Going bool
 	// Taken: the hash that a new revision would get is that of another
 	// ReplicaSet. Template is that of the current revision meanwhile.
 	Taken bool

@@ -83,6 +83,9 @@ func (w *World) set(key cache.ObjectName) *appsv1.ReplicaSet {
 }
 
 func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
+	if rs.DeletionTimestamp != nil {
+		return 0
+	}
 	ready := w.ready[rs.Spec.Template.Spec.Containers[0].Image]
 	if ready == All {
 		return *rs.Spec.Replicas

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -14,6 +15,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
 	"k8s.io/client-go/tools/cache"
 )
@@ -45,6 +47,18 @@ func (w *World) doPlant(args map[string]string, _ string) error {
 	}
 	w.put(setsResource, rs)
 	return nil
+}
+
+// removeSet deletes the ReplicaSet of a version. slowly only begins with it, as
+// a delete in the foreground does.
+func (w *World) removeSet(image string, slowly bool) error {
+	key := cache.NewObjectName(Namespace, w.SetOf(image))
+	if !slowly {
+		return w.API.Delete(setsResource, key, false)
+	}
+	patch := fmt.Sprintf(`{"metadata":{"deletionTimestamp":%q}}`, w.API.Now().UTC().Format(time.RFC3339))
+	_, err := w.API.Patch(setsResource, key, types.MergePatchType, []byte(patch), "", false)
+	return err
 }
 
 // doRehash makes everything look as another build, or another controller, would

@@ -205,6 +205,9 @@ func (w *World) doRemove(args map[string]string, _ string) error {
 	if name := args["service"]; name != "" {
 		return w.API.Delete(servicesResource, cache.NewObjectName(Namespace, name), false)
 	}
+	if image := args["set"]; image != "" {
+		return w.removeSet(image, args["slowly"] != "")
+	}
 	key, resource, found := w.route()
 	if !found || key.Name != args["route"] {
 		return fmt.Errorf("no route %q", args["route"])
