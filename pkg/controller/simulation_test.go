@@ -122,6 +122,10 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 	often(2, "sleep", drawn("sleep", "controller", "replicasets", "endpointslices"))
 	often(2, "awake", plain("awake"))
 	often(2, "acks", drawn("acks", "on", "true", "false"))
+	often(1, "plant", func(t *rapid.T) {
+		s.do("plant", "", "image", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "image"),
+			"template", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "template"), "owner", rapid.SampledFrom([]string{"none", "gone", "rollout"}).Draw(t, "owner"))
+	})
 	often(3, "metadata", func(t *rapid.T) {
 		s.do("spec", rapid.SampledFrom([]string{
 			`{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"canary"}},"stableMetadata":{"labels":{"role":"stable"}}}}}}`,

@@ -22,7 +22,7 @@ import (
 
 // doPlant makes the ReplicaSet that a deploy of image would make, but for its
 // template, which is that of another version, and its owner: "none", "gone"
-// (a deleted Rollout of this name) or "rollout".
+// (a deleted Rollout of this name) or "rollout". What is there already stays.
 func (w *World) doPlant(args map[string]string, _ string) error {
 	ro := w.Rollout()
 	template := ro.Spec.Template.DeepCopy()
@@ -45,7 +45,9 @@ func (w *World) doPlant(args map[string]string, _ string) error {
 		}
 		rs.OwnerReferences = []metav1.OwnerReference{*ref}
 	}
-	w.put(setsResource, rs)
+	if w.API.objects[setsResource][cache.MetaObjectToName(rs)] == nil {
+		w.put(setsResource, rs)
+	}
 	return nil
 }
 
