@@ -44,6 +44,7 @@ func newClients(p *playground, t *tape) (*clients, error) {
 	config := p.config()
 	config.ContentType, config.AcceptContentTypes = runtime.ContentTypeJSON, runtime.ContentTypeJSON // signer reads answers
 	config.Wrap(func(next http.RoundTripper) http.RoundTripper { return signer{next, t} })
+	config.WarningHandler = rest.NoWarnings{} // the policies of TestPolicies have much to say
 	kube, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, err

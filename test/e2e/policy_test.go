@@ -92,6 +92,33 @@ func TestWarnedIsStored(t *testing.T) {
 	})
 }
 
+// A long list of steps is not too much to evaluate; and what is too much to say
+// is said in general.
+func TestPoliciesOfManySteps(t *testing.T) {
+	t.Parallel()
+	installPolicies(t)
+	ns := newNamespace(t)
+	match := strings.Repeat(`{headerName: x, headerValue: {exact: "1"}}, `, 16)
+	for last, want := range map[string][]string{
+		`setHeaderRoute: {name: beta, match: [{headerName: x, headerValue: {}}]}`: {
+			`spec.strategy.canary.steps[100].setHeaderRoute.match[0].headerValue: Invalid value: "": set exactly one of exact, prefix and regex`,
+		},
+		`setHeaderRoute: {name: beta, match: [` + strings.Repeat(`{headerName: x, headerValue: {}}, `, 100) + `]}`: {
+			`spec.strategy.canary.steps[*].setHeaderRoute.match[*].headerValue: set exactly one of exact, prefix and regex`,
+		},
+	} {
+		steps := strings.Repeat("      - setHeaderRoute: {name: beta, match: ["+match+"]}\n", 100) + "      - " + last + "\n"
+		_, object := rowRollout(t, validationtest.Row{Base: validationtest.Routed, From: "steps:\n", To: "steps:\n" + steps}, ns)
+		said, err := newWarned(t).create(t.Context(), object, metav1.DryRunAll)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, said); diff != "" {
+			t.Errorf("-want +got:\n%s", diff)
+		}
+	}
+}
+
 // installPolicies applies what manifests/policy ships, and waits until the API
 // server acts on it. The types of all expressions fit the definition.
 func installPolicies(t *testing.T) {

@@ -4,6 +4,7 @@
 package e2e
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -58,6 +59,24 @@ func TestRefusedSpec(t *testing.T) {
 			s.until("started once mended", func(v view) bool { return v.phase == "Paused" && v.sets["v2"] != nil })
 		})
 	}
+}
+
+// A Service plays a role in one Rollout: the second that names it is refused,
+// and the first has all of it to itself.
+func TestSharedService(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{router: services, replicas: 1, steps: half1})
+	second := strings.NewReplacer("name: web, labels", "name: second, labels", "{app: web}", "{app: web, shop: second}").Replace(s.manifest())
+	s.create(v1alpha1.SchemeGroupVersion.WithResource("rollouts"), second)
+	eventually(t, func() error {
+		ro, err := all.rollouts.ArgoprojV1alpha1().Rollouts(s.ns).Get(t.Context(), "second", getOptions)
+		if err == nil && !hasCondition(ro, v1alpha1.InvalidSpec, `belongs to Rollout "web"; name another Service`) {
+			err = fmt.Errorf("not refused: %s %s", ro.Status.Phase, ro.Status.Message)
+		}
+		return err
+	})
+	s.deploy("v2")
+	s.shows("Paused 1/2; v1 1/1, v2 1/1; stable v1, canary v2")
 }
 
 func hasCondition(ro *v1alpha1.Rollout, kind v1alpha1.RolloutConditionType, text string) bool {
