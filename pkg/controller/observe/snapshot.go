@@ -110,7 +110,28 @@ func (o *Observer) observe(ctx context.Context, kind mesh.Kind, goal mesh.Route,
 	for _, state := range seen.Objects {
 		s.Refer(field, state.Object.String(), validation.RouteObject(state))
 	}
+	if s.Starts() && len(s.Refs) == 0 {
+		o.foresee(ctx, kind, goal.Objects, s)
+	}
 	return seen
+}
+
+// foresee names the objects of a Kind that cannot carry what the steps will
+// ask for: better now than in the middle of a release.
+func (o *Observer) foresee(ctx context.Context, kind mesh.Kind, objects []mesh.Object, s *plan.Snapshot) {
+	for _, route := range plan.Goals(s.Rollout) {
+		route.Objects = objects
+		seen, err := o.Routers[kind.Name].Observe(ctx, route)
+		if err != nil {
+			return
+		}
+		for _, state := range seen.Objects {
+			s.Refer("spec.strategy.canary.trafficRouting."+kind.Name, state.Object.String(), validation.RouteObject(state))
+		}
+		if len(s.Refs) > 0 {
+			return
+		}
+	}
 }
 
 // unknown keeps the names of the objects, so that they stay in the inventory.

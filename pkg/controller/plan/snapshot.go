@@ -154,6 +154,13 @@ func (s *Snapshot) Refer(field, object, problem string) {
 	}
 }
 
+// Starts reports whether a version that is not stable is about to be released,
+// the first one too.
+func (s *Snapshot) Starts() bool {
+	st := &s.Rollout.Status
+	return len(s.Invalid) == 0 && s.Template != st.StableRS && (s.Template != st.CurrentPodHash || s.StepHash != st.CurrentStepHash)
+}
+
 // Pod of one of the revisions.
 type Pod struct {
 	Name, Hash         string
