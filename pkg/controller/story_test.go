@@ -8,9 +8,12 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/controller/world"
 
 	"github.com/cockroachdb/datadriven"
+	"github.com/google/go-cmp/cmp"
 )
 
 // TestStories runs every story: the whole controller in virtual time. The
@@ -29,15 +32,41 @@ func TestStories(t *testing.T) {
 		w := world.New()
 		w.OnPass = func(p world.Passage) { passages = append(passages, p) }
 		told++
-		datadriven.RunTest(t, path, func(_ *testing.T, d *datadriven.TestData) string {
+		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			args := map[string]string{}
 			for _, a := range d.CmdArgs {
 				args[a.Key] = strings.Join(a.Vals, ",")
 			}
-			return w.Do(d.Cmd, args, d.Input)
+			shown := w.Do(d.Cmd, args, d.Input)
+			checkFaults(t, w)
+			return shown
 		})
 	})
 	if files, err := filepath.Glob("testdata/stories/*.txt"); err != nil || told == len(files) {
 		checkStateMachine(t, passages)
+	}
+}
+
+// checkFaults, edge case 25: what the hands have met may be told by a plan, and
+// changes nothing of what it does.
+func checkFaults(t *testing.T, w *world.World) {
+	t.Helper()
+	if w.Rollout() == nil {
+		return
+	}
+	s, without, found, err := w.Controller.Desk.Plan(t.Context(), world.Key)
+	if err != nil || !found {
+		return // nothing can be planned now
+	}
+	s.Faults = []plan.Fault{
+		{Hand: "slots", Object: "Service shop/canary", Message: "refused", User: true, Since: s.Now},
+		{Hand: "traffic-gatewayAPI", Object: "gatewayAPI", Contended: "somebody", Since: s.Now},
+	}
+	with := plan.For(s)
+	for _, p := range []*plan.Plan{&without, &with} {
+		p.Status, p.Events, p.Finished, p.Hold, p.After = v1alpha1.RolloutStatus{}, nil, nil, false, 0
+	}
+	if diff := cmp.Diff(without, with); diff != "" {
+		t.Errorf("a fault changes what is done (-without +with):\n%s", diff)
 	}
 }

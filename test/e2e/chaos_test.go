@@ -67,7 +67,7 @@ func TestKill(t *testing.T) {
 	}
 }
 
-// The same with two controllers and a lease: the leader is told to stop, so
+// edge case 29: the same with two controllers and a lease: the leader is told to stop, so
 // that the other takes over at once, or killed, so that the lease has to run
 // out first. Shows failure-modes 32.
 func TestLeaderKill(t *testing.T) {

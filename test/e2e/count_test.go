@@ -35,8 +35,8 @@ func routeResource(router string) string {
 	return httpRoutes.Resource
 }
 
-// What a setWeight step costs, and what it takes for a resume to reach the
-// route. Nothing is read in all of it.
+// edge case 24: what a setWeight step costs, and what it takes for a resume to
+// reach the route. Nothing is read in all of it.
 func TestCostOfSteps(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newCounted(t, order{router: router, canary: soon, steps: `
@@ -126,7 +126,8 @@ func withoutCounters(st *v1alpha1.RolloutStatus) *v1alpha1.RolloutStatus {
 	return st
 }
 
-// A resume reaches the route with the second write: status, then the route.
+// edge case 9: a resume reaches the route with the second write: status, then the
+// route.
 func TestLatencyOfResume(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		// The canary has all its pods before, so that nothing is waited for.

@@ -33,7 +33,7 @@ var refusedBySchema = map[string]bool{
 	"replicas":                 true,
 }
 
-// The shipped policies warn of what the controller would say, in its words, and
+// edge case 31: the shipped policies warn of what the controller would say, in its words, and
 // let everything pass.
 func TestPolicies(t *testing.T) {
 	t.Parallel()

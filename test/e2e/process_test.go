@@ -62,7 +62,7 @@ func TestStop(t *testing.T) {
 	}
 }
 
-// What cannot work is said at once, with what to do.
+// edge case 30: what cannot work is said at once, with what to do.
 func TestRefusesToStart(t *testing.T) {
 	t.Parallel()
 	foreign := withoutStatus(t, "blockedOn")

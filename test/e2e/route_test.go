@@ -46,8 +46,8 @@ func (s *shop) editRoute(edit func(rules []any) []any) {
 	}
 }
 
-// Somebody takes the weights and the managed route back: both are there again
-// at once.
+// edge case 27, compatibility 24: somebody takes the weights and the managed route
+// back: both are there again at once.
 func TestDrift(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -75,8 +75,8 @@ func TestDrift(t *testing.T) {
 	})
 }
 
-// A gateway that takes the route as it was and refuses it with a mirror: the
-// update is aborted, with its words.
+// edge case 37: a gateway that takes the route as it was and refuses it with a
+// mirror: the update is aborted, with its words.
 func TestRefusedByGateway(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: gateway, manner: refusesMirror, canary: soon, steps: `
@@ -90,8 +90,8 @@ func TestRefusedByGateway(t *testing.T) {
 	}
 }
 
-// A gateway that stops answering: the step waits, and says for whom. Once the
-// answer is there, it goes on.
+// edge case 36: a gateway that stops answering: the step waits, and says for whom.
+// Once the answer is there, it goes on.
 func TestSilentGateway(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: gateway, steps: half, canary: soon})
@@ -114,8 +114,8 @@ func (s *shop) behave(how string) {
 	}
 }
 
-// A route object that is missing holds the update, and says so; once it is
-// there, the update goes on.
+// edge case 11: a route object that is missing holds the update, and says so; once
+// it is there, the update goes on.
 func TestMissingRoute(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})
@@ -135,8 +135,8 @@ func TestMissingRoute(t *testing.T) {
 	})
 }
 
-// Another route object is named mid-way: it gets the weights, and the first one
-// is given back.
+// edge case 26: another route object is named mid-way: it gets the weights, and
+// the first one is given back.
 func TestAnotherRoute(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})

@@ -17,7 +17,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// What is invalid or not supported starts no new version, says which field it
+// edge case 31, 34: what is invalid or not supported starts no new version, says which field it
 // is, and lets run what runs; mended, the version starts.
 func TestRefusedSpec(t *testing.T) {
 	t.Parallel()

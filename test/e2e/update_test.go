@@ -74,8 +74,8 @@ func TestUpdate(t *testing.T) {
 	})
 }
 
-// An abort gives all traffic back before the canary loses a pod; a retry
-// starts over.
+// compatibility 9: an abort gives all traffic back before the canary loses a pod;
+// a retry starts over.
 func TestAbortAndRetry(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router, instance: told})
@@ -159,7 +159,8 @@ func TestSpecPaused(t *testing.T) {
 	})
 }
 
-// Both sides follow the number of replicas, and no traffic moves by it.
+// compatibility 15: both sides follow the number of replicas, and no traffic moves
+// by it.
 func TestReplicasMidway(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -179,7 +180,7 @@ func TestReplicasMidway(t *testing.T) {
 	})
 }
 
-// A third version replaces the second: drained first, then gone.
+// compatibility 13: a third version replaces the second: drained first, then gone.
 func TestThirdRevision(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -190,7 +191,8 @@ func TestThirdRevision(t *testing.T) {
 	})
 }
 
-// Back to the stable template mid-way: healthy at once, and no abort.
+// compatibility 11: back to the stable template mid-way: healthy at once, and no
+// abort.
 func TestBackToStable(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router, instance: told})
@@ -223,7 +225,8 @@ func TestRollback(t *testing.T) {
 	})
 }
 
-// Two data planes at once: both carry the same, and each step waits for both.
+// edge case 35, compatibility 23: two data planes at once: both carry the same,
+// and each step waits for both.
 func TestTwoDataPlanes(t *testing.T) {
 	t.Parallel()
 	s := newHalfway(t, order{router: both})
@@ -235,7 +238,8 @@ func TestTwoDataPlanes(t *testing.T) {
 	s.shows(atRest2)
 }
 
-// Other steps mid-way start over; other steps at rest change nothing.
+// compatibility 12: other steps mid-way start over; other steps at rest change
+// nothing.
 func TestEditSteps(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})

@@ -94,6 +94,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	},
 	"awake": func(w *World, _ map[string]string, _ string) error { clear(w.asleep); w.Pods(); return nil },
 	"fail":  func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
+	"hang":  (*World).doHang,
 	"quota": func(w *World, args map[string]string, _ string) error {
 		w.API.Quota = args["full"] == "true"
 		return nil
@@ -241,5 +242,20 @@ func (w *World) doAckTimeout(args map[string]string, _ string) error {
 	}
 	w.ackTimeout = d
 	w.Restart()
+	return nil
+}
+
+// doHang: a webhook hangs on a risky write, which keeps the rollout's lock
+// until hang on=false.
+func (w *World) doHang(args map[string]string, _ string) error {
+	if args["on"] == "false" {
+		w.unhang()
+		return nil
+	}
+	release, ok := w.Controller.Desk.Locks.Try(Key, func() {})
+	if !ok {
+		return fmt.Errorf("a write hangs already")
+	}
+	w.unhang = release
 	return nil
 }

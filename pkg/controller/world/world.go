@@ -62,6 +62,8 @@ type World struct {
 	workloads map[schema.GroupVersionResource]cache.Indexer
 	pending   []Write
 	events    *record.FakeRecorder
+	// unhang ends the write that hangs.
+	unhang func()
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
 	// ready pods by version, or All.

@@ -15,8 +15,8 @@ import (
 	"sigs.k8s.io/yaml"
 )
 
-// An HTTPRoute is served only if every parent that it names has said so of
-// this generation.
+// edge case 36: an HTTPRoute is served only if every parent that it names has said
+// so of this generation.
 func TestAcknowledged(t *testing.T) {
 	t.Parallel()
 	const (

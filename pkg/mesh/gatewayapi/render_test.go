@@ -65,7 +65,8 @@ func method(name string) mesh.RequestMatch {
 
 func path(p mesh.Pattern) mesh.RequestMatch { return mesh.RequestMatch{Path: &p} }
 
-// What an HTTPRoute cannot carry is refused, in words that say what to do.
+// edge case 43: what an HTTPRoute cannot carry is refused, in words that say what
+// to do.
 func TestRefused(t *testing.T) {
 	t.Parallel()
 	many := strings.Repeat("  - {matches: [{path: {type: Exact, value: /x}}], backendRefs: [{name: other, port: 80}]}\n", 15)

@@ -9,6 +9,7 @@ import (
 	"testing"
 )
 
+// edge case 41: what a pair whose weights are not those of the step gets.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -114,6 +114,8 @@ func unit(part, sum int64, total int32) int32 {
 	return int32(whole.Int64())
 }
 
+// checkWeights, edge case 42: whatever the user wrote, 0 and 0 or nothing at all,
+// a pair alone has the total, and beside others the sum that it had.
 func checkWeights(t *testing.T, b *bench) {
 	for _, weight := range []int32{0, 1, 33, 99, 100, 50, 100, 0} {
 		r := b.route(weight)
@@ -124,6 +126,8 @@ func checkWeights(t *testing.T, b *bench) {
 	}
 }
 
+// checkTotals, edge case 41: a total that the plane cannot express is rounded, or
+// refused with no write.
 func checkTotals(t *testing.T, b *bench) {
 	for _, total := range []int32{1000, 100_000_000} {
 		for _, parts := range []int32{0, 1, 10, 333, 990, 999, 1000} {

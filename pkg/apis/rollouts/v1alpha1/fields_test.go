@@ -229,6 +229,8 @@ func dig(value any, steps []string) (any, bool) {
 	return value, true
 }
 
+// readSchema, edge case 32: of a definition that kubectl apply can write down in an
+// annotation.
 func readSchema(t *testing.T, file string) (schema map[string]any) {
 	t.Helper()
 	text, err := os.ReadFile(filepath.Join(crds, file))
@@ -260,6 +262,7 @@ var foreign = []string{
 // unlisted are objects that fields.txt leaves out, or lists only in part.
 var unlisted = []string{"apiVersion", "kind", "metadata", "spec", "status"}
 
+// edge case 33: all five kinds are installed, as their clients expect them.
 func TestTheSchemaHasEveryFieldAndNoOther(t *testing.T) {
 	t.Parallel()
 	for kind, fields := range readFields(t) {
