@@ -30,6 +30,9 @@ func (v *view) sizeWithoutRouting(t *target) {
 	}
 	goal := v.goalPair(weight, n)
 	t.size = goal.Canary
+	if s := v.stableApartFrom(n); s != nil && goal.Canary == 0 && v.desired > 0 {
+		t.canary = s.Hash // C leaves n before its last pod goes
+	}
 	others, sum, all := v.others(n)
 	next := replicaset.Step(v.desired, goal, v.budget, side(v.stableApartFrom(n)), side(n), sum)
 	t.aims = map[string]aim{n.Hash: {size: next.Canary}}

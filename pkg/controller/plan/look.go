@@ -192,10 +192,10 @@ func (v *view) outdated() bool {
 	return v.status.CurrentPodHash != v.Template || v.status.CurrentStepHash != v.StepHash
 }
 
-// selected reports whether a role Service selects r.
+// selected reports whether a role Service selects r, or may do so.
 func (v *view) selected(r *Revision) bool {
 	for _, slot := range v.Slots {
-		if slot.Hash == r.Hash {
+		if slot.Hash == r.Hash || slot.Stale {
 			return true
 		}
 	}

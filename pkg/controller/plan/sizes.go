@@ -127,11 +127,15 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 // role Service that is about to be re-pointed. Where maxSurge 0 leaves no room
 // for another pod it has to go all the same.
 func (v *view) lastEndpoint(r *Revision, t target) bool {
-	if !v.selected(r) || v.desired == 0 || v.isCurrent(r) {
+	switch {
+	case !v.selected(r) || v.desired == 0:
 		return false
+	case v.isCurrent(r):
+		return t.canary != r.Hash && (v.budget.Surge > 0 || available(v.stable) > 0)
+	default:
+		noOtherWay := v.budget.Surge == 0 && v.current != nil && available(v.current) < v.desired && t.rule != "Aborted"
+		return !noOtherWay
 	}
-	noOtherWay := v.budget.Surge == 0 && v.current != nil && available(v.current) < v.desired && t.rule != "Aborted"
-	return !noOtherWay
 }
 
 // filledFor notes the D for which n has all its pods once it is to carry

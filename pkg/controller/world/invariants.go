@@ -86,7 +86,7 @@ func (s state) rollout() *v1alpha1.Rollout {
 
 func (s state) truth() (truth, bool) {
 	ro := s.rollout()
-	if ro == nil || ro.Spec.Strategy.Canary == nil || ro.Spec.Strategy.Canary.TrafficRouting == nil {
+	if ro == nil || ro.Spec.Strategy.Canary == nil {
 		return truth{}, false
 	}
 	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
@@ -196,6 +196,10 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 		return breaches
 	}
 	t.at = until
+	if t.ro.Spec.Strategy.Canary.TrafficRouting == nil {
+		t.checkLastEndpoint(write, breach)
+		return breaches
+	}
 	switch write.Resource {
 	case servicesResource:
 		w.checkFlip(t, write, breach)
