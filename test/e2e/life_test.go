@@ -125,8 +125,8 @@ func TestHandOver(t *testing.T) {
 }
 
 // Somebody else takes the lease: the process ends by itself before the other
-// could act, and has written nothing since. Shows
-// edge case 30, failure-modes 32.
+// could act, and has written nothing since. Shows edge case
+// 30, failure-modes 32.
 func TestLostLease(t *testing.T) {
 	t.Parallel()
 	const instance = "lost"
