@@ -68,8 +68,8 @@ spec:
 `
 
 // A spec that breaks a rule is Degraded with InvalidSpec, makes no revision,
-// and leaves alone what runs; mended, it goes on (checklist 26 of the wire
-// contract). Whatever it says, nothing crashes.
+// and leaves alone what runs; mended, it goes on. Whatever it says, nothing
+// crashes. Shows edge case 31, compatibility 26.
 func TestInvalidSpecs(t *testing.T) {
 	t.Parallel()
 	for _, r := range validationtest.Refused() {

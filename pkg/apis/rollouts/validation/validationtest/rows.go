@@ -103,7 +103,7 @@ spec:
       - setCanaryScale: {replicas: 1}
       - setCanaryScale: {weight: 10}
       - setCanaryScale: {matchTrafficWeight: true}
-      - setHeaderRoute: {name: beta, match: [{headerName: x-beta, headerValue: {exact: "1"}}, {headerName: agent, headerValue: {prefix: Moz}}, {headerName: agent, headerValue: {regex: .*}}]}
+      - setHeaderRoute: {name: beta, match: [{headerName: x-beta, headerValue: {exact: "1"}}, {headerName: agent, headerValue: {prefix: Moz}}, {headerName: via, headerValue: {regex: .*}}]}
       - setHeaderRoute: {name: beta}
       - setMirrorRoute: {name: copy, percentage: 0, match: [{method: {exact: GET}, path: {prefix: /}, headers: {x: {regex: .}}}]}
       - setMirrorRoute: {name: copy}
