@@ -158,6 +158,9 @@ func (c *check) routes(ctx context.Context) {
 			}
 			for _, state := range seen.Objects {
 				c.refer(field(kind), state.Object.String(), validation.RouteObject(state))
+				for _, name := range state.Managed {
+					c.find(Warning, "%s: %s has a route %q already, and a name of managedRoutes is Sluice's to add and to remove; rename one of both", field(kind), state.Object, name)
+				}
 			}
 		}
 	}
