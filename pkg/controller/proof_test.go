@@ -36,10 +36,7 @@ const notYet = "Not yet: "
 // say of themselves. With -rewrite it writes that column.
 func TestProofs(t *testing.T) {
 	t.Parallel()
-	heads := storyHeads(t)
-	for _, comment := range testComments(t) {
-		heads = append(heads, comment)
-	}
+	heads := append(storyHeads(t), testComments(t)...)
 	for _, p := range proofs {
 		path := filepath.Join("../../docs", p.page)
 		page, err := os.ReadFile(path)
