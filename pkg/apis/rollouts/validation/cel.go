@@ -21,6 +21,10 @@ type entry struct {
 	cel string
 }
 
+// OfDataPlanes ends what a listed rule says whose message ends with the names of
+// data planes.
+const OfDataPlanes = " a data plane that is named"
+
 func (c chapter[T]) list() []entry {
 	var entries []entry
 	for _, r := range c.rules {
@@ -29,7 +33,7 @@ func (c chapter[T]) list() []entry {
 			e.field += "." + r.field
 		}
 		if r.needs != nil {
-			e.says += " a data plane that is named"
+			e.says += OfDataPlanes
 		}
 		if r.cel != "" {
 			e.cel = wrongs(c.at, oneLine(r.cel), r.field, r.tells())

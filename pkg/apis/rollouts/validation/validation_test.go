@@ -77,6 +77,29 @@ func TestAdvised(t *testing.T) {
 	}
 }
 
+// No rule is without a row that breaks it. Those about what data planes can do
+// are in TestLacking.
+func TestEveryRuleHasARow(t *testing.T) {
+	t.Parallel()
+	type broken struct{ field, says string }
+	rows := map[broken]bool{}
+	note := func(errs field.ErrorList) {
+		for _, err := range errs {
+			rows[broken{validationtest.Anywhere(err.Field), err.Detail}] = true
+		}
+	}
+	for _, r := range append(validationtest.Refused(), validationtest.Advised()...) {
+		ro := decode(t, r)
+		note(validation.Validate(ro, planes(able)))
+		note(validation.Advise(ro))
+	}
+	for _, rule := range validation.Rules() {
+		if !rows[broken{rule.Field, rule.Says}] && !strings.HasSuffix(rule.Says, validation.OfDataPlanes) {
+			t.Errorf("%s: %s: no row breaks this rule", rule.Field, rule.Says)
+		}
+	}
+}
+
 func able(*mesh.Features) {}
 
 // A data plane that lacks a feature is named, whatever the others can do.

@@ -24,6 +24,8 @@ func metadata() []Row {
 			[]string{canary + "stableMetadata.labels: " + selected},
 		},
 		in("a label of two words", "canaryMetadata", "{labels: {role: any thing}}", `canaryMetadata.labels: Invalid value: "any thing": must be labels, as pods have them`),
+		in("a stable label of two words", "stableMetadata", "{labels: {role: any thing}}", `stableMetadata.labels: Invalid value: "any thing": must be labels, as pods have them`),
+		in("a canary annotation of two words", "canaryMetadata", "{annotations: {any thing: there}}", `canaryMetadata.annotations: Invalid value: "any thing": must be annotations, as pods have them`),
 		in("an annotation of two words", "stableMetadata", "{annotations: {any thing: there}}", `stableMetadata.annotations: Invalid value: "any thing": must be annotations, as pods have them`),
 	}
 }

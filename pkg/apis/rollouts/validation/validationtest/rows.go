@@ -29,7 +29,7 @@ type Row struct {
 
 // Refused has rows of all rules that a spec has to keep.
 func Refused() []Row {
-	return slices.Concat(spec(), strategy(), metadata(), steps(), notBuilt(), plugin(), extras())
+	return slices.Concat(spec(), strategy(), metadata(), steps(), managedSteps(), notBuilt(), plugin(), extras())
 }
 
 // Advised has rows of all advice. None of them is refused.
@@ -52,7 +52,7 @@ func (r Row) wanting(errs ...string) Row {
 func Static(errs field.ErrorList) []string {
 	var all []string
 	for _, err := range errs {
-		path := element.ReplaceAllString(err.Field, "[*]")
+		path := Anywhere(err.Field)
 		if slices.ContainsFunc(validation.Rules(), func(r validation.Rule) bool { return r.Static && r.Field == path && r.Says == err.Detail }) {
 			all = append(all, err.Error())
 		}
@@ -60,6 +60,9 @@ func Static(errs field.ErrorList) []string {
 	slices.Sort(all)
 	return all
 }
+
+// Anywhere is a path with [*] for every element.
+func Anywhere(path string) string { return element.ReplaceAllString(path, "[*]") }
 
 // Split gives the sentences of one warning: a rule that several places break
 // has one for each.

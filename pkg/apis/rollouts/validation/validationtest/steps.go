@@ -10,10 +10,28 @@ func steps() []Row {
 		{"a weight below nothing", Basic, weight, "setWeight: -1", []string{step + `.setWeight: Invalid value: -1: must be between 0 and 100`}},
 		{"a weight above all", Basic, weight, "setWeight: 101", []string{step + `.setWeight: Invalid value: 101: must be between 0 and 100`}},
 		{"two steps in one", Basic, weight, weight + ", pause: {}", []string{step + `: Invalid value: "setWeight, pause": a step has only one of these; make several steps`}},
-		{"an empty step", Basic, weight, "", []string{step + `: Invalid value: "{}": the step is empty; set one of setWeight, pause, setCanaryScale, setHeaderRoute, setMirrorRoute`}},
 		{"a pause backwards", Basic, weight, "pause: {duration: -1}", []string{step + `.pause.duration: Invalid value: "-1": must be a number of seconds, or a duration such as 10m`}},
 		{"a pause of nothing known", Basic, weight, "pause: {duration: soon}", []string{step + `.pause.duration: Invalid value: "soon": must be a number of seconds, or a duration such as 10m`}},
 		{"a canary scale for pods as weight", Basic, weight, "setCanaryScale: {replicas: 1}", []string{step + `.setCanaryScale: Forbidden: needs trafficRouting with a data plane; remove the step, or set it`}},
+		{"a weight beyond another total", Routed, "managedRoutes: [{name: beta}, {name: copy}]", "maxTrafficWeight: 50\n        managedRoutes: [{name: beta}, {name: copy}]", []string{
+			canary + `steps[12].setWeight: Invalid value: 100: must be between 0 and trafficRouting.maxTrafficWeight`,
+		}},
+		{"all kinds of moves in one step", Basic, weight, weight + ", pause: {}, analysis: {}", []string{
+			step + `: Invalid value: "setWeight, pause, analysis": a step has only one of these; make several steps`,
+			step + `.analysis: Forbidden: not supported`,
+		}},
+		{"a pause of half a second", Basic, weight, `pause: {duration: "1.5h2.s300ms"}`, nil},
+		{"a pause without a unit", Basic, weight, `pause: {duration: "1.5"}`, []string{step + `.pause.duration: Invalid value: "1.5": must be a number of seconds, or a duration such as 10m`}},
+		{"a pause of an hour ago", Basic, weight, `pause: {duration: "-1h"}`, []string{step + `.pause.duration: Invalid value: "-1h": must be a number of seconds, or a duration such as 10m`}},
+		{"a pause of nothing said", Basic, weight, `pause: {duration: ""}`, []string{step + `.pause.duration: Invalid value: "": must be a number of seconds, or a duration such as 10m`}},
+	}
+}
+
+func managedSteps() []Row {
+	step := canary + "steps[0]"
+	const weight = "setWeight: 50"
+	return []Row{
+		{"an empty step", Basic, weight, "", []string{step + `: Invalid value: "{}": the step is empty; set one of setWeight, pause, setCanaryScale, setHeaderRoute, setMirrorRoute`}},
 		{"a header route for pods as weight", Basic, weight, "setHeaderRoute: {name: beta}", []string{step + `.setHeaderRoute: Forbidden: needs trafficRouting with a data plane; remove the step, or set it`}},
 		{"a mirror route for pods as weight", Basic, weight, "setMirrorRoute: {name: beta}", []string{step + `.setMirrorRoute: Forbidden: needs trafficRouting with a data plane; remove the step, or set it`}},
 		{"a header route that is not listed", Routed, "managedRoutes: [{name: beta}, {name: copy}]", "managedRoutes: [{name: copy}]", []string{
@@ -37,17 +55,6 @@ func steps() []Row {
 			canary + `steps[5].setMirrorRoute.name: Invalid value: "copy": none of the httpRoutes of gatewayAPI would carry it; set useHeaderRoutes on one`,
 			canary + `steps[6].setMirrorRoute.name: Invalid value: "copy": none of the httpRoutes of gatewayAPI would carry it; set useHeaderRoutes on one`,
 		}},
-		{"a weight beyond another total", Routed, "managedRoutes: [{name: beta}, {name: copy}]", "maxTrafficWeight: 50\n        managedRoutes: [{name: beta}, {name: copy}]", []string{
-			canary + `steps[12].setWeight: Invalid value: 100: must be between 0 and trafficRouting.maxTrafficWeight`,
-		}},
-		{"all kinds of moves in one step", Basic, weight, weight + ", pause: {}, analysis: {}", []string{
-			step + `: Invalid value: "setWeight, pause, analysis": a step has only one of these; make several steps`,
-			step + `.analysis: Forbidden: not supported`,
-		}},
-		{"a pause of half a second", Basic, weight, `pause: {duration: "1.5h2.s300ms"}`, nil},
-		{"a pause without a unit", Basic, weight, `pause: {duration: "1.5"}`, []string{step + `.pause.duration: Invalid value: "1.5": must be a number of seconds, or a duration such as 10m`}},
-		{"a pause of an hour ago", Basic, weight, `pause: {duration: "-1h"}`, []string{step + `.pause.duration: Invalid value: "-1h": must be a number of seconds, or a duration such as 10m`}},
-		{"a pause of nothing said", Basic, weight, `pause: {duration: ""}`, []string{step + `.pause.duration: Invalid value: "": must be a number of seconds, or a duration such as 10m`}},
 		{"managed routes that are not listed at all", Routed, "managedRoutes: [{name: beta}, {name: copy}]", "", []string{
 			canary + `steps[3].setHeaderRoute.name: Invalid value: "beta": is not in trafficRouting.managedRoutes; add it there`,
 			canary + `steps[4].setHeaderRoute.name: Invalid value: "beta": is not in trafficRouting.managedRoutes; add it there`,

@@ -49,6 +49,8 @@ func notBuilt() []Row {
 		inGateway("inProgressLabelValue", "a"),
 		{"a destination rule", Routed, "istio:", "istio:\n          destinationRule: {name: a, canarySubsetName: b, stableSubsetName: c}", []string{routing + "istio.destinationRule: Forbidden: not supported"}},
 		{"tls routes", Routed, "routes: [web]", "tlsRoutes: [{port: 443}]", []string{routing + "istio.virtualServices[0].tlsRoutes: Forbidden: not supported"}},
+		{"tcp routes of several", Routed, "routes: [web]", "tcpRoutes: [{port: 80}]", []string{routing + "istio.virtualServices[0].tcpRoutes: Forbidden: not supported"}},
+		{"tls routes of one", Routed, "virtualServices: [{name: shop, routes: [web]}]", "virtualService: {name: shop, tlsRoutes: [{port: 443}]}", []string{routing + "istio.virtualService.tlsRoutes: Forbidden: not supported"}},
 		{"tcp routes", Routed, "virtualServices: [{name: shop, routes: [web]}]", "virtualService: {name: shop, tcpRoutes: [{port: 80}]}", []string{routing + "istio.virtualService.tcpRoutes: Forbidden: not supported"}},
 		inRouting("plugins", "{acme/mesh: {}}").wanting(routing + "plugins[acme/mesh]: Forbidden: not supported"),
 	}
