@@ -13,14 +13,17 @@ import (
 	"k8s.io/klog/v2"
 )
 
-// TestMain keeps the tests quick: a few rollouts of the simulation, unless
-// -rapid.checks says how many, and no log unless -v asks for it.
+// TestMain keeps the tests quick: the same few rollouts of the simulation each
+// time, unless -rapid.checks says how many, and no log unless -v asks for it.
 func TestMain(m *testing.M) {
 	flag.Parse()
-	checks := false
-	flag.Visit(func(f *flag.Flag) { checks = checks || f.Name == "rapid.checks" })
-	if !checks {
-		if err := flag.Set("rapid.checks", "30"); err != nil {
+	given := map[string]bool{}
+	flag.Visit(func(f *flag.Flag) { given[f.Name] = true })
+	for name, value := range map[string]string{"rapid.checks": "30", "rapid.seed": "1", "rapid.nofailfile": "true"} {
+		if given["rapid.checks"] || given[name] {
+			continue
+		}
+		if err := flag.Set(name, value); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(2)
 		}

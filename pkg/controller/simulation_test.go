@@ -5,6 +5,7 @@ package controller_test
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -15,9 +16,10 @@ import (
 
 // TestSimulation tries random rollouts in a world where everything goes wrong:
 // loops that run on stale caches, pods that come and go, an autoscaler,
-// clients that write at any time, failed and lost writes, and a controller that
-// dies between two writes. Every write is judged by the invariants. In the end
-// the world becomes a friendly place, and the rollout has to come to rest.
+// clients and users that write at any time, other tools that revert, data
+// planes that die, failed and lost writes, and a controller that dies between
+// two writes. Every write is judged by the invariants. In the end the world
+// becomes a friendly place, and the rollout has to come to rest.
 //
 // A failure prints the run as a story, ready for testdata/stories.
 func TestSimulation(t *testing.T) {
@@ -34,8 +36,8 @@ func TestSimulation(t *testing.T) {
 type simulation struct {
 	t     *rapid.T
 	w     *world.World
+	trial trial
 	story strings.Builder
-	steps int
 }
 
 // do is one command of the story, and fails on a breach.
@@ -57,27 +59,19 @@ func (s *simulation) fail(why string) {
 	s.t.Fatalf("%s\nas a story:\n\n%s", why, s.story.String())
 }
 
-// begin deploys v1 of a shop with random steps, and makes it healthy.
+// begin deploys v1 of a random shop, makes it healthy, and deploys v2.
 func (s *simulation) begin() {
-	mesh := rapid.SampledFrom([]string{"", "istio"}).Draw(s.t, "mesh")
-	steps := rapid.SliceOfN(rapid.SampledFrom([]string{
-		"setWeight: 0", "setWeight: 5", "setWeight: 20", "setWeight: 50", "setWeight: 90", "setWeight: 100",
-		"pause: {}", "pause: {duration: 3s}",
-		"setCanaryScale: {replicas: 1}", "setCanaryScale: {weight: 30}", "setCanaryScale: {matchTrafficWeight: true}",
-		`setHeaderRoute: {name: preview, match: [{headerName: x, headerValue: {exact: "y"}}]}`, "setHeaderRoute: {name: preview}",
-		"setMirrorRoute: {name: shadow, percentage: 10, match: [{path: {prefix: /}}]}",
-	}), 1, 5).Draw(s.t, "steps")
-	s.steps = len(steps)
+	s.trial = drawTrial(s.t)
 	s.story.WriteString("# What this run of the simulation found.\n\n")
 	s.do("manual", "")
-	s.do("first", strings.Join(steps, "\n")+"\n", "mesh", mesh)
-	s.do("spec", fmt.Sprintf(`{"spec":{"replicas":%d,"strategy":{"canary":{"maxUnavailable":%d,"scaleDownDelaySeconds":%d,"abortScaleDownDelaySeconds":%d}}}}`+"\n",
-		rapid.SampledFrom([]int{1, 2, 3, 10}).Draw(s.t, "replicas"), rapid.IntRange(0, 2).Draw(s.t, "maxUnavailable"),
-		rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "delay"), rapid.SampledFrom([]int{0, 5, 30}).Draw(s.t, "abortDelay")))
+	s.do("first", strings.Join(s.trial.steps, "\n")+"\n", "mesh", s.trial.mesh)
+	s.do("spec", s.trial.spec+"\n")
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
-	s.do("spec", `{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"canary"}},"stableMetadata":{"labels":{"role":"stable"}}}}}}`+"\n")
 	s.do("wait", "", "for", "6s")
+	if wrong := s.w.Unrest(); wrong != "" {
+		s.fail("the first version: " + wrong + "\n" + s.w.Show())
+	}
 	s.do("deploy", "", "image", "v2")
 	s.forward()
 	s.do("manual", "")
@@ -89,7 +83,7 @@ func (s *simulation) forward() {
 		return
 	}
 	s.do("ready", "", "v2", "all")
-	for range rapid.IntRange(0, s.steps).Draw(s.t, "promotions") {
+	for range rapid.IntRange(0, len(s.trial.steps)).Draw(s.t, "promotions") {
 		s.do("promote", "")
 	}
 	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(s.t, "pods"))
@@ -97,10 +91,6 @@ func (s *simulation) forward() {
 
 // actions of everybody who can touch a rollout, each as often as it is listed.
 func (s *simulation) actions() map[string]func(*rapid.T) {
-	plain := func(command string) func(*rapid.T) { return func(*rapid.T) { s.do(command, "") } }
-	drawn := func(command, arg string, values ...string) func(*rapid.T) {
-		return func(t *rapid.T) { s.do(command, "", arg, rapid.SampledFrom(values).Draw(t, arg)) }
-	}
 	actions := map[string]func(*rapid.T){}
 	often := func(times int, name string, action func(*rapid.T)) {
 		for i := range times {
@@ -110,23 +100,33 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 			}
 		}
 	}
-	often(5, "wait", drawn("wait", "for", "100ms", "600ms", "1s", "2s", "6s", "35s"))
+	often(5, "wait", s.drawn("wait", "for", "100ms", "600ms", "1s", "2s", "6s", "35s"))
 	often(8, "ready", s.ready)
-	often(4, "promote", plain("promote"))
-	often(3, "scale", drawn("scale", "to", "0", "1", "3", "4", "10", "15"))
-	often(2, "deploy", drawn("deploy", "image", "v1", "v2", "v3"))
-	often(2, "fail", drawn("fail", "how", "refused", "lost", "unanswered", "timeout"))
-	often(2, "crash", drawn("crash", "after", "1", "2", "3"))
-	often(3, "hold", drawn("hold", "resource", "rollouts", "replicasets", "services", "endpointslices", "httproutes", "virtualservices"))
-	often(4, "deliver", plain("deliver"))
-	often(2, "sleep", drawn("sleep", "controller", "replicasets", "endpointslices"))
-	often(2, "awake", plain("awake"))
-	often(2, "acks", drawn("acks", "on", "true", "false"))
-	often(1, "plant", func(t *rapid.T) {
-		s.do("plant", "", "image", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "image"),
-			"template", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "template"), "owner", rapid.SampledFrom([]string{"none", "gone", "rollout"}).Draw(t, "owner"))
-	})
-	often(3, "metadata", func(t *rapid.T) {
+	s.clients(often)
+	s.meddlers(often)
+	s.troubles(often)
+	return actions
+}
+
+type often func(times int, name string, action func(*rapid.T))
+
+func (s *simulation) plain(command string) func(*rapid.T) {
+	return func(*rapid.T) { s.do(command, "") }
+}
+
+func (s *simulation) drawn(command, arg string, values ...string) func(*rapid.T) {
+	return func(t *rapid.T) { s.do(command, "", arg, rapid.SampledFrom(values).Draw(t, arg)) }
+}
+
+// clients write to the Rollout.
+func (s *simulation) clients(often often) {
+	often(4, "promote", s.plain("promote"))
+	often(3, "scale", s.drawn("scale", "to", "0", "1", "3", "4", "10", "15"))
+	often(2, "jitter", s.jitter)
+	often(3, "deploy", s.drawn("deploy", "image", "v1", "v2", "v3"))
+	often(1, "skip", s.drawn("skip", "to", "0", "1", "2", "5"))
+	often(1, "steps", func(t *rapid.T) { s.do("steps", strings.Join(drawSteps(t, s.trial), "\n")+"\n") })
+	often(1, "metadata", func(t *rapid.T) {
 		s.do("spec", rapid.SampledFrom([]string{
 			`{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"canary"}},"stableMetadata":{"labels":{"role":"stable"}}}}}}`,
 			`{"spec":{"strategy":{"canary":{"canaryMetadata":{"labels":{"role":"other"}},"stableMetadata":{"labels":{"tier":"one"}}}}}}`,
@@ -134,16 +134,69 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 			`{"spec":{"strategy":{"canary":{"stableMetadata":null}}}}`,
 		}).Draw(t, "metadata")+"\n")
 	})
-	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "restart-controller", "drop-managed"} {
-		often(1, command, plain(command))
+	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "skip"} {
+		often(1, command, s.plain(command))
 	}
-	return actions
+}
+
+// jitter is an autoscaler that cannot make up its mind.
+func (s *simulation) jitter(t *rapid.T) {
+	for range rapid.IntRange(1, 3).Draw(t, "jitters") {
+		s.do("scale", "", "to", rapid.SampledFrom([]string{"2", "3", "4", "5"}).Draw(t, "to"))
+		s.round()
+	}
+}
+
+// meddlers edit by hand what the rollout needs.
+func (s *simulation) meddlers(often often) {
+	often(1, "touch", s.drawn("touch", "service", "stable", "canary"))
+	often(1, "plant", func(t *rapid.T) {
+		s.do("plant", "", "image", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "image"),
+			"template", rapid.SampledFrom([]string{"v2", "v3"}).Draw(t, "template"), "owner", rapid.SampledFrom([]string{"none", "gone", "rollout"}).Draw(t, "owner"))
+	})
+	often(1, "resize", s.drawn("resize-set", rapid.SampledFrom(versions).Draw(s.t, "resized"), "0", "1", "3"))
+	often(1, "remove-set", s.drawn("remove", "set", "v1", "v2", "v3"))
+	often(1, "restart-controller", s.plain("restart-controller"))
+	if s.trial.mesh == "none" {
+		return
+	}
+	often(1, "point", func(t *rapid.T) {
+		s.do("point", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"),
+			"image", rapid.SampledFrom([]string{"none", "v1", "v2", "nobody"}).Draw(t, "image"))
+	})
+	often(1, "remove-service", s.drawn("remove", "service", "stable", "canary"))
+	often(2, "restore", s.plain("restore"))
+	if s.trial.mesh == "service" {
+		return
+	}
+	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
+	often(2, "revert", func(*rapid.T) { s.do("revert", "", "by", "argocd") })
+	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))
+	often(1, "drop-managed", s.plain("drop-managed"))
+	often(1, "remove-route", func(t *rapid.T) {
+		s.do("remove", "", "route", "web", "of", rapid.SampledFrom([]string{"httproutes", "virtualservices", "testroutes"}).Draw(t, "of"))
+	})
+}
+
+// troubles are the controller's own.
+func (s *simulation) troubles(often often) {
+	often(2, "fail", s.drawn("fail", "how", "refused", "lost", "unanswered", "timeout"))
+	often(2, "crash", s.drawn("crash", "after", "1", "2", "3"))
+	often(3, "hold", s.drawn("hold", "resource", "rollouts", "replicasets", "services", "endpointslices", "httproutes", "virtualservices", "testroutes"))
+	often(4, "deliver", s.plain("deliver"))
+	often(2, "sleep", s.drawn("sleep", "controller", "replicasets", "endpointslices"))
+	often(1, "blind", s.drawn("blind", "resource", "rollouts", "replicasets", "services", "httproutes", "virtualservices", "testroutes"))
+	often(3, "awake", s.plain("awake"))
+	often(2, "acks", s.drawn("acks", "on", "true", "false"))
+	often(1, "dead", func(t *rapid.T) {
+		s.do("acks", "", "on", "false", "of", rapid.SampledFrom([]string{"httproutes", "testroutes"}).Draw(t, "of"))
+	})
 }
 
 // work lets the loops do their part: some of them once, or all a few times.
 func (s *simulation) work(t *rapid.T) {
 	if rapid.Bool().Draw(t, "one") {
-		s.do("sync", "", "loop", rapid.SampledFrom(s.w.Loops()).Draw(t, "loop"))
+		s.do("sync", "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
 		return
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "rounds") {
@@ -153,22 +206,29 @@ func (s *simulation) work(t *rapid.T) {
 
 // round lets every loop work once, in an order that is drawn.
 func (s *simulation) round() {
-	for _, loop := range rapid.Permutation(s.w.Loops()).Draw(s.t, "order") {
-		s.do("sync", "", "loop", loop)
-	}
+	s.do("sync", "", "loop", strings.Join(rapid.Permutation(s.loops()).Draw(s.t, "order"), "+"))
 }
+
+// loops that have something to do with the trial.
+func (s *simulation) loops() []string {
+	return slices.DeleteFunc(s.w.Loops(), func(loop string) bool {
+		kind, traffic := strings.CutPrefix(loop, "traffic-")
+		return traffic && !slices.Contains(s.trial.kinds(), kind)
+	})
+}
+
+// versions that are deployed.
+var versions = []string{"v1", "v2", "v3"}
 
 // ready sets the pods that are ready of a version.
 func (s *simulation) ready(t *rapid.T) {
 	s.do("ready", "", rapid.SampledFrom(versions).Draw(t, "image"), rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(t, "pods"))
 }
 
-// versions that are deployed.
-var versions = []string{"v1", "v2", "v3"}
-
 // settle makes the world friendly, and demands that the rollout gets to where
 // its user wants it, by an abort or by a promotion (invariants 8, 9 and 12).
 func (s *simulation) settle() {
+	s.do("restore", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")
 	for _, image := range versions {
@@ -180,7 +240,7 @@ func (s *simulation) settle() {
 		s.do("retry", "")
 	}
 	s.do(end, "")
-	s.do("wait", "", "for", "90s")
+	s.do("wait", "", "for", "400s")
 	if wrong := s.w.Unrest(); wrong != "" {
 		s.fail(wrong + "\n" + s.w.Show())
 	}

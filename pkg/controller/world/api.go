@@ -36,6 +36,8 @@ type API struct {
 	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
 	// typed holds what has been decoded of them.
 	typed map[*unstructured.Unstructured]runtime.Object
+	// readings holds what they were read to carry.
+	readings map[reading]carried
 	// Changed is told of every write, with the object before and after, nil
 	// where there is none.
 	Changed func(Write)
@@ -43,6 +45,8 @@ type API struct {
 	Quota bool
 	// Fail, where set, may fail a write before or after it is done.
 	Fail func(Write) (before, after error)
+	// Read, where set, may fail a read of the controller.
+	Read func(schema.GroupVersionResource, cache.ObjectName) error
 	// Now stamps what is created.
 	Now func() metav1.Time
 }
@@ -69,7 +73,7 @@ var (
 func newAPI() *API {
 	return &API{
 		version: 100, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{},
-		typed: map[*unstructured.Unstructured]runtime.Object{},
+		typed: map[*unstructured.Unstructured]runtime.Object{}, readings: map[reading]carried{},
 	}
 }
 
@@ -111,6 +115,9 @@ func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, e
 	case clienttesting.DeleteAction:
 		return nil, a.Delete(resource, cache.NewObjectName(namespace, act.GetName()), true)
 	case clienttesting.GetAction:
+		if err := a.Read(resource, cache.NewObjectName(namespace, act.GetName())); err != nil {
+			return nil, err
+		}
 		return a.Get(resource, cache.NewObjectName(namespace, act.GetName()))
 	default:
 		return nil, fmt.Errorf("the world does not know %s %s", action.GetVerb(), resource.Resource)

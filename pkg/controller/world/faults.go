@@ -6,13 +6,10 @@ package world
 import (
 	"errors"
 	"fmt"
-	"slices"
-
-	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
-	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
-	"k8s.io/apimachinery/pkg/types"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
 )
 
 // crashed is the end of a controller between two writes.
@@ -42,71 +39,45 @@ func (w *World) FailNext(how string) error {
 // CrashAfter kills the controller after so many writes, and starts another.
 func (w *World) CrashAfter(writes int) { w.crash = writes }
 
+// object of the API server.
+type object struct {
+	resource schema.GroupVersionResource
+	key      cache.ObjectName
+}
+
 func (w *World) failing(write Write) (before, after error) {
 	how := w.fail
 	if how == "" {
 		return nil, nil
 	}
 	w.fail = ""
-	return failures[how](write)
+	before, after = failures[how](write)
+	if how != "refused" {
+		w.doubt = &object{write.Resource, write.Key}
+	}
+	if before != nil {
+		w.doubted()
+	}
+	return before, after
+}
+
+// doubted: from now on the controller does not know what became of its write.
+func (w *World) doubted() {
+	if w.doubt != nil {
+		w.unsure[*w.doubt] = true
+	}
+	w.doubt = nil
+}
+
+// reading clears up what became of a write, unless the API server answers no
+// reads of that resource.
+func (w *World) reading(resource schema.GroupVersionResource, key cache.ObjectName) error {
+	if w.blind[resource.Resource] {
+		return apierrors.NewTooManyRequests("busy", 1)
+	}
+	delete(w.unsure, object{resource, key})
+	return nil
 }
 
 // Version of the API server: every write raises it.
 func (w *World) Version() int64 { return w.API.version }
-
-// Unrest says what is not as it should be once a rollout has come to rest, ""
-// for nothing.
-func (w *World) Unrest() string {
-	now := state{api: w.API, objects: w.API.objects}
-	t, ok := now.truth()
-	if !ok {
-		return "the rollout is gone"
-	}
-	current := t.ro.Status.StableRS
-	if wrong := w.unlike(); wrong != "" {
-		return wrong
-	}
-	switch {
-	case t.managed:
-		return "a managed route is left"
-	case t.weight[t.canary] > 0 || t.weight[t.stable] != 100:
-		return fmt.Sprintf("weights are %v", t.weight)
-	case t.selects[t.stable] != current || t.selects[t.canary] != current && t.ro.Spec.Strategy.Canary.PingPong == nil:
-		return fmt.Sprintf("Services select %v, stable is %s", t.selects, current)
-	case !t.ro.Status.Abort && t.ro.Status.Phase != v1alpha1.RolloutPhaseHealthy:
-		return "the rollout is " + string(t.ro.Status.Phase)
-	case t.ro.Status.Abort && t.ro.Status.Phase != v1alpha1.RolloutPhaseDegraded:
-		return "the aborted rollout is " + string(t.ro.Status.Phase)
-	}
-	for hash, rs := range t.sets {
-		kept := t.ro.Status.Abort && hash == t.ro.Status.CurrentPodHash
-		if hash == current && *rs.Spec.Replicas != t.desired || hash != current && *rs.Spec.Replicas != 0 && !kept {
-			return fmt.Sprintf("%s has %d pods", rs.Name, *rs.Spec.Replicas)
-		}
-	}
-	return ""
-}
-
-// DropManaged removes the managed routes by hand.
-func (w *World) DropManaged() error {
-	key, resource, found := w.route()
-	if !found {
-		return nil
-	}
-	obj := w.API.objects[resource][key].DeepCopy()
-	for _, field := range []string{"rules", "http"} {
-		rules, found, _ := unstructured.NestedSlice(obj.Object, "spec", field)
-		if !found {
-			continue
-		}
-		rules = slices.DeleteFunc(rules, func(r any) bool {
-			name, _ := r.(map[string]any)["name"].(string)
-			return name == "preview" || name == "shadow"
-		})
-		must(unstructured.SetNestedSlice(obj.Object, rules, "spec", field))
-	}
-	data, err := obj.MarshalJSON()
-	must(err)
-	_, err = w.API.Patch(resource, key, types.MergePatchType, data, "", false)
-	return err
-}

@@ -104,7 +104,7 @@ func (w *World) doGiven(args map[string]string, input string) error {
 	for service, image := range map[string]string{"stable": l.S, "canary": l.C} {
 		w.leaveService(service, image)
 	}
-	w.leaveWeight(l.Weight)
+	must(w.weighByHand(map[string]string{"canary": fmt.Sprint(l.Weight)}, ""))
 	return w.leaveStatus(l)
 }
 
@@ -150,21 +150,6 @@ func (w *World) leaveService(service, image string) {
 	patch := fmt.Sprintf(`{"metadata":{"annotations":{%q:%q}},"spec":{"selector":{%q:%q}}}`,
 		v1alpha1.ManagedByAnnotation, Name, replicaset.HashLabel, leftHash(image))
 	_, err := w.API.Patch(servicesResource, key, types.MergePatchType, []byte(patch), "", false)
-	must(err)
-}
-
-// leaveWeight writes the weights into the one rule of the route.
-func (w *World) leaveWeight(canary int32) {
-	key, resource, found := w.route()
-	if !found {
-		return
-	}
-	path := "/spec/rules/0/backendRefs"
-	if resource.Resource == "virtualservices" {
-		path = "/spec/http/0/route"
-	}
-	patch := fmt.Sprintf(`[{"op":"replace","path":"%[1]s/0/weight","value":%[2]d},{"op":"replace","path":"%[1]s/1/weight","value":%[3]d}]`, path, 100-canary, canary)
-	_, err := w.API.Patch(resource, key, types.JSONPatchType, []byte(patch), "", false)
 	must(err)
 }
 

@@ -72,7 +72,7 @@ func (w *World) checkMigration(s state, until time.Time, write Write, breach bre
 // serves reports whether a Service may have carried anything of late: without a
 // data plane nobody can tell.
 func (w *World) serves(service string, at time.Time) bool {
-	return len(w.weighings) == 0 || w.lately(service, at) > 0
+	return len(w.weighings) == 0 || w.lately(service, truth{at: at, total: 100}) > 0
 }
 
 func roleNames(ro *v1alpha1.Rollout) []string {

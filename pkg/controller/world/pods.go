@@ -33,7 +33,7 @@ func (w *World) react(write Write) {
 		w.podObjects()
 	case slicesResource, podsResource, podTemplatesResource:
 	default:
-		if w.Acks && write.After != nil {
+		if write.After != nil && !w.mute[write.Resource.Resource] {
 			w.Ack(write.Resource, write.Key)
 		}
 	}
@@ -158,9 +158,13 @@ func (w *World) put(resource schema.GroupVersionResource, obj interface {
 	must(err)
 }
 
-// Ack lets every parent of a route accept its generation, or refuse it.
+// Ack lets the data plane of a route serve its generation, or refuse it.
 func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) {
 	obj := w.API.objects[resource][key]
+	if resource.Resource == testKind {
+		w.patchStatus(resource, key, map[string]any{"served": obj.GetGeneration()})
+		return
+	}
 	refs, found, _ := unstructured.NestedSlice(obj.Object, "spec", "parentRefs")
 	if !found {
 		return

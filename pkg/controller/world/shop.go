@@ -3,7 +3,10 @@
 
 package world
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 const services = `
 apiVersion: v1
@@ -43,21 +46,46 @@ spec:
     - {destination: {host: canary}, weight: 0}
 `
 
-// routed is the part of a canary that names its Services and its data plane.
-const routed = `
-      stableService: stable
-      canaryService: canary
-      trafficRouting:
-        managedRoutes: [{name: preview}, {name: shadow}]
+const testRouteManifest = `
+apiVersion: world.sluice.dev/v1
+kind: TestRoute
+metadata: {name: web}
+spec:
+  backends: {stable: 100, canary: 0}
 `
 
-// meshes are what a story can be told on: the objects beside the Rollout, and
-// the part of its strategy that names them.
-var meshes = map[string]struct{ objects, strategy string }{
-	"":        {services + "---" + httpRoute, routed + "        gatewayAPI: {httpRoute: web}\n"},
-	"istio":   {services + "---" + virtualService, routed + "        istio: {virtualService: {name: web}}\n"},
-	"service": {services, "      stableService: stable\n      canaryService: canary\n"},
-	"none":    {"", ""},
+// dataPlanes are what a shop can have one or several of: the route object, and
+// the line of trafficRouting that names it.
+var dataPlanes = map[string]struct{ object, routing string }{
+	"gateway": {httpRoute, "        gatewayAPI: {httpRoute: web}\n"},
+	"istio":   {virtualService, "        istio: {virtualService: {name: web}}\n"},
+	"test":    {testRouteManifest, "        plugins: {testroutes: {name: web}}\n"},
+}
+
+// roles is the part of a canary that names its Services.
+const roles = `
+      stableService: stable
+      canaryService: canary
+`
+
+// onMesh is what stands beside the Rollout on a mesh, and the part of its
+// strategy that names that: data planes with + between them, "service" for role
+// Services alone, or "none".
+func onMesh(mesh string) (objects, strategy string) {
+	switch mesh {
+	case "none":
+		return "", ""
+	case "service":
+		return services, roles
+	}
+	objects, strategy = services, roles+`      trafficRouting:
+        managedRoutes: [{name: preview}, {name: shadow}]
+`
+	for name := range strings.SplitSeq(mesh, "+") {
+		objects += "---" + dataPlanes[name].object
+		strategy += dataPlanes[name].routing
+	}
+	return objects, strategy
 }
 
 // ownTemplate is the part of a Rollout that a reference to a workload replaces.
@@ -71,8 +99,8 @@ const ownTemplate = `  selector: {matchLabels: {app: web}}
 // steps, one per line, and what it needs on a mesh, "" for the Gateway API.
 func Shop(mesh, steps string) string {
 	var b strings.Builder
-	b.WriteString(meshes[mesh].objects)
-	if meshes[mesh].objects != "" {
+	objects, strategy := onMesh(cmp.Or(mesh, "gateway"))
+	if b.WriteString(objects); objects != "" {
 		b.WriteString("---")
 	}
 	b.WriteString(`
@@ -83,11 +111,11 @@ spec:
   replicas: 10
 ` + ownTemplate + `  strategy:
     canary:`)
-	if steps == "" && meshes[mesh].strategy == "" {
+	if steps == "" && strategy == "" {
 		b.WriteString(" {}\n")
 		return b.String()
 	}
-	b.WriteString("\n" + meshes[mesh].strategy + "      steps:\n")
+	b.WriteString("\n" + strategy + "      steps:\n")
 	for line := range strings.Lines(steps) {
 		if strings.TrimSpace(line) != "" {
 			b.WriteString("      - " + strings.TrimSpace(line) + "\n")

@@ -84,7 +84,7 @@ func (w *World) showServices(b *strings.Builder, stable, canary string) {
 				continue
 			}
 			for _, key := range sortedKeys(objects) {
-				t.read(objects[key])
+				t.add(w.API.carried(objects[key], 100))
 				routes = append(routes, managedNames(objects[key])...)
 			}
 		}

@@ -6,9 +6,8 @@ package world
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
-
-	"k8s.io/client-go/tools/cache"
 )
 
 // Do carries out one command of a story, lets the controller come to rest,
@@ -80,21 +79,34 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	// What follows is the simulation's: with manual, nothing happens by itself.
 	"manual": func(w *World, _ map[string]string, _ string) error { w.Manual = true; return nil },
 	"auto": func(w *World, _ map[string]string, _ string) error {
-		w.Manual, w.asleep, w.fail, w.crash = false, map[string]bool{}, "", 0
+		w.Manual, w.fail, w.crash = false, "", 0
+		clear(w.asleep)
+		clear(w.blind)
 		w.Pods()
 		w.Deliver()
 		return nil
 	},
-	"sync":    func(w *World, args map[string]string, _ string) error { w.Sync(args["loop"]); return nil },
+	"sync": func(w *World, args map[string]string, _ string) error {
+		for loop := range strings.SplitSeq(args["loop"], "+") {
+			w.Sync(loop)
+		}
+		return nil
+	},
 	"hold":    func(w *World, args map[string]string, _ string) error { w.Hold(args["resource"]); return nil },
 	"deliver": func(w *World, _ map[string]string, _ string) error { w.Deliver(); return nil },
 	"sleep": func(w *World, args map[string]string, _ string) error {
 		w.asleep[args["controller"]] = true
 		return nil
 	},
-	"awake": func(w *World, _ map[string]string, _ string) error { clear(w.asleep); w.Pods(); return nil },
-	"fail":  func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
-	"hang":  (*World).doHang,
+	"blind": func(w *World, args map[string]string, _ string) error { w.blind[args["resource"]] = true; return nil },
+	"awake": func(w *World, _ map[string]string, _ string) error {
+		clear(w.asleep)
+		clear(w.blind)
+		w.Pods()
+		return nil
+	},
+	"fail": func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
+	"hang": (*World).doHang,
 	"quota": func(w *World, args map[string]string, _ string) error {
 		w.API.Quota = args["full"] == "true"
 		return nil
@@ -111,6 +123,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"spec":       func(w *World, _ map[string]string, input string) error { return w.PatchSpec(input) },
 	"status":     func(w *World, _ map[string]string, input string) error { return w.PatchStatus(input) },
 	"promote":    func(w *World, _ map[string]string, _ string) error { return w.Promote() },
+	"skip":       (*World).skip,
 	"promote-full": func(w *World, _ map[string]string, _ string) error {
 		return w.PatchStatus(`{"status":{"promoteFull":true}}`)
 	},
@@ -122,16 +135,21 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
-	"remove":       (*World).doRemove,
-	"point":        (*World).doPoint,
+	"remove":       (*World).remove,
+	"restore":      (*World).restore,
 	"migrate":      (*World).doMigrate,
 	"resize":       (*World).doResize,
+	"resize-set":   (*World).resizeSet,
+	"steps":        (*World).steps,
+	"touch":        (*World).touch,
+	"point":        (*World).point,
+	"weigh":        (*World).weighByHand,
 	"annotate":     (*World).doAnnotate,
 	"plant":        (*World).doPlant,
 	"label-pods":   (*World).doLabelPods,
 	"rehash":       (*World).doRehash,
-	"drop-managed": func(w *World, _ map[string]string, _ string) error { return w.DropManaged() },
-	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"]) },
+	"drop-managed": (*World).dropManaged,
+	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"], args["of"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {
 		w.down = true
 		return nil
@@ -197,36 +215,18 @@ func (w *World) doReady(args map[string]string, _ string) error {
 	return nil
 }
 
-// doRemove deletes an object: remove service=canary, remove route=web, remove
-// deployment=web.
-func (w *World) doRemove(args map[string]string, _ string) error {
-	if name := args["deployment"]; name != "" {
-		return w.API.Delete(deploymentsResource, cache.NewObjectName(Namespace, name), false)
-	}
-	if name := args["service"]; name != "" {
-		return w.API.Delete(servicesResource, cache.NewObjectName(Namespace, name), false)
-	}
-	if image := args["set"]; image != "" {
-		return w.removeSet(image, args["slowly"] != "")
-	}
-	key, resource, found := w.route()
-	if !found || key.Name != args["route"] {
-		return fmt.Errorf("no route %q", args["route"])
-	}
-	return w.API.Delete(resource, key, false)
-}
-
-// doAcks lets the data plane answer again, not at all, or refuse what is
-// written from now on: acks on=true, acks on=false, acks refuse=BadValue.
+// doAcks lets data planes die and come back, or refuse what they get: acks
+// on=false, acks on=true of=httproutes; acks refuse=BadValue is about what is
+// written from now on.
 func (w *World) doAcks(args map[string]string, _ string) error {
 	w.refusal = args["refuse"]
-	w.Acks = args["on"] != "false"
-	if !w.Acks || w.refusal != "" {
-		return nil
-	}
-	for resource, objects := range w.API.objects {
-		for key := range objects {
-			if resource.Resource == "httproutes" {
+	for resource := range w.caches {
+		if !isRoute(resource) || args["of"] != "" && args["of"] != resource.Resource {
+			continue
+		}
+		w.mute[resource.Resource] = args["on"] == "false"
+		for key := range w.API.objects[resource] {
+			if args["on"] != "false" && w.refusal == "" {
 				w.Ack(resource, key)
 			}
 		}

@@ -4,7 +4,6 @@
 package world
 
 import (
-	"encoding/json"
 	"fmt"
 	"strings"
 
@@ -35,6 +34,7 @@ func (w *World) Apply(manifest string) error {
 		if u.GetNamespace() == "" {
 			u.SetNamespace(Namespace)
 		}
+		w.note(resourceOf(u), u)
 		w.put(resourceOf(u), u)
 	}
 	return nil
@@ -79,6 +79,19 @@ func (w *World) Promote() error {
 	return nil
 }
 
+// skip sets the current step, as clients do: skip to=2, skip by=1.
+func (w *World) skip(args map[string]string, _ string) error {
+	ro := w.Rollout()
+	if ro.Status.CurrentStepIndex == nil {
+		return nil
+	}
+	to := fmt.Sprint(min(int(*ro.Status.CurrentStepIndex)+1, len(ro.Spec.Strategy.Canary.Steps)))
+	if args["to"] != "" {
+		to = args["to"]
+	}
+	return w.PatchStatus(`{"status":{"pauseConditions":null,"currentStepIndex":` + to + `}}`)
+}
+
 // Undo is what the CLI plugin's undo sends: the template of an earlier
 // revision, with all that the API server has completed in it.
 func (w *World) Undo(number string) error {
@@ -116,14 +129,6 @@ func (w *World) doAnnotate(args map[string]string, input string) error {
 	return err
 }
 
-// doPoint lets a Service select another version, as a user might.
-func (w *World) doPoint(args map[string]string, _ string) error {
-	hash := w.API.objects[setsResource][cache.NewObjectName(Namespace, w.SetOf(args["image"]))].GetLabels()[replicaset.HashLabel]
-	patch := []byte(`{"spec":{"selector":{"` + replicaset.HashLabel + `":"` + hash + `"}}}`)
-	_, err := w.API.Patch(servicesResource, cache.NewObjectName(Namespace, args["service"]), types.MergePatchType, patch, "", false)
-	return err
-}
-
 // imageOf a hash, or the hash.
 func (w *World) imageOf(hash string) string {
 	for _, key := range w.sets() {
@@ -135,35 +140,4 @@ func (w *World) imageOf(hash string) string {
 		return "any"
 	}
 	return "?" + hash
-}
-
-// route is the route object of the world.
-func (w *World) route() (key cache.ObjectName, resource schema.GroupVersionResource, found bool) {
-	for resource, objects := range w.API.objects {
-		if !isRoute(resource) {
-			continue
-		}
-		for key := range objects {
-			return key, resource, true
-		}
-	}
-	return key, resource, false
-}
-
-// Revert writes the weights of the HTTPRoute back to what the user's manifest
-// says, as a GitOps tool does.
-func (w *World) Revert(by string) error {
-	key, resource, found := w.route()
-	if !found {
-		return fmt.Errorf("no route to revert")
-	}
-	var manifest map[string]any
-	must(yaml.Unmarshal([]byte(httpRoute), &manifest))
-	patch := map[string]any{"spec": manifest["spec"], "metadata": map[string]any{"managedFields": []any{
-		map[string]any{"manager": by, "operation": "Update", "time": w.API.Now()},
-	}}}
-	data, err := json.Marshal(patch)
-	must(err)
-	_, err = w.API.Patch(resource, key, types.MergePatchType, data, "", false)
-	return err
 }

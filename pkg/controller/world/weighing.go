@@ -4,15 +4,19 @@
 package world
 
 import (
+	"slices"
 	"time"
 
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
-// weighing is what a route object carries from a time on.
+// weighing is what a data plane serves from a time on: what its object says,
+// and where it acknowledges, what it last acknowledged too.
 type weighing struct {
-	at     time.Time
-	weight map[string]int32
+	at           time.Time
+	says, serves *unstructured.Unstructured
+	ours         bool
 }
 
 // settleOf is how long a weight of a data plane must have stood: Istio does
@@ -24,34 +28,79 @@ func settleOf(resource schema.GroupVersionResource) time.Duration {
 	return settleAcked
 }
 
-func isRoute(resource schema.GroupVersionResource) bool {
-	return resource.Resource == "httproutes" || resource.Resource == "virtualservices"
-}
-
-// weigh notes the weights of a route object that was written.
+// weigh notes what a route object that was written carries.
 func (w *World) weigh(write Write) {
 	if !isRoute(write.Resource) {
 		return
 	}
-	now := truth{weight: map[string]int32{}}
-	if write.After != nil {
-		now.read(write.After)
+	all := w.weighings[write.Resource]
+	now := weighing{at: w.Clock.Now(), says: write.After, ours: write.Ours}
+	now.serves = now.says
+	if write.After != nil && len(all) > 0 && !acknowledged(write.After) {
+		now.serves = all[len(all)-1].serves
 	}
-	w.weighings[write.Resource] = append(w.weighings[write.Resource], weighing{w.Clock.Now(), now.weight})
+	w.weighings[write.Resource] = append(all, now)
 }
 
-// lately is w(x) of the invariants: the highest weight of a Service in the
-// settle time that ends at a time.
-func (w *World) lately(service string, at time.Time) int32 {
-	var highest int32
-	for resource, all := range w.weighings {
-		from := at.Add(-settleOf(resource))
-		for i, one := range all {
-			over := i+1 < len(all) && !all[i+1].at.After(from)
-			if !over && !one.at.After(at) {
-				highest = max(highest, one.weight[service])
+// acknowledged: the data plane says that it serves this generation, or is one
+// that never says so.
+func acknowledged(obj *unstructured.Unstructured) bool {
+	if obj.GetKind() == "VirtualService" {
+		return true
+	}
+	if served, _, _ := unstructured.NestedInt64(obj.Object, "status", "served"); served == obj.GetGeneration() {
+		return true
+	}
+	parents, _, _ := unstructured.NestedSlice(obj.Object, "status", "parents")
+	for _, p := range list(parents) {
+		for _, c := range list(p["conditions"]) {
+			if c["observedGeneration"] == obj.GetGeneration() && c["status"] == "True" {
+				return true
 			}
 		}
 	}
+	return false
+}
+
+// lately is w(x) of the invariants: the highest weight of a Service in the
+// settle time that ends at the decision.
+func (w *World) lately(service string, t truth) int32 {
+	var highest int32
+	w.during(t, func(c carried) { highest = max(highest, c.weight[service]) })
 	return highest
+}
+
+// managedAt: at the decision a managed route is on an object, or its data plane
+// has not yet said that it is gone.
+func (w *World) managedAt(t truth) bool {
+	for _, all := range w.weighings {
+		for _, one := range slices.Backward(all) {
+			if one.at.After(t.at) && !one.ours {
+				continue
+			}
+			if len(w.API.carried(one.says, 1).managed)+len(w.API.carried(one.serves, 1).managed) > 0 {
+				return true
+			}
+			break
+		}
+	}
+	return false
+}
+
+// during tells of all that was carried in the settle time that ends at the
+// decision, and of what we have written since.
+func (w *World) during(t truth, tell func(carried)) {
+	for resource, all := range w.weighings {
+		from := t.at.Add(-settleOf(resource))
+		for _, one := range slices.Backward(all) {
+			if one.at.After(t.at) && !one.ours {
+				continue
+			}
+			tell(w.API.carried(one.says, t.total))
+			tell(w.API.carried(one.serves, t.total))
+			if !one.at.After(from) {
+				break
+			}
+		}
+	}
 }

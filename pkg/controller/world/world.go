@@ -18,10 +18,12 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/all"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	dynamicfake "k8s.io/client-go/dynamic/fake"
@@ -51,8 +53,11 @@ type World struct {
 	// asleep are the resources whose controller does nothing: ReplicaSets and
 	// EndpointSlices.
 	asleep map[string]bool
-	// Acks: the data plane acknowledges every generation at once.
-	Acks bool
+	// blind are the resources that the API server lets nobody read one by one.
+	blind map[string]bool
+	// mute are the resources whose data plane is dead: it serves what it served,
+	// and acknowledges nothing. The others acknowledge at once.
+	mute map[string]bool
 	// refusal, where set, is why it accepts no generation from now on.
 	refusal string
 	// ackTimeout is the flag of that name.
@@ -66,10 +71,13 @@ type World struct {
 	unhang func()
 	// Writes counts the controller's writes by resource.
 	Writes map[string]int
+	// manifests of what users have applied, and the objects in their order.
+	manifests map[object]*unstructured.Unstructured
+	applied   []object
 	// ready pods by version, or All.
 	ready map[string]int32
-	// history has the states since our last write, no older than patience but
-	// for the first.
+	// history has the states that a write may rest on, no older than patience
+	// but for the first.
 	history []state
 	// weighings of the route objects, by resource, oldest first.
 	weighings map[schema.GroupVersionResource][]weighing
@@ -77,6 +85,11 @@ type World struct {
 	before int32
 	// podLists counts the lists of pods that the controller asked for.
 	podLists int
+	// unsure are the objects with a write of this controller whose outcome it
+	// does not know, and has not read since.
+	// doubt is the one that is being written.
+	unsure map[object]bool
+	doubt  *object
 	// Manual: nothing is synced but by Sync.
 	Manual bool
 	// fail is what happens to our next write; crash is how many writes are
@@ -111,11 +124,11 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		Acks: true, asleep: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
+		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
-	w.API.Fail = w.failing
+	w.API.Fail, w.API.Read = w.failing, w.reading
 	w.Restart()
 	return w
 }
@@ -123,7 +136,7 @@ func New() *World {
 // Restart kills the controller and starts another, with caches that have
 // caught up.
 func (w *World) Restart() {
-	kinds := all.Kinds()
+	kinds := kinds()
 	w.caches = map[schema.GroupVersionResource]cache.Indexer{
 		rolloutsResource: newIndexer(observe.RolloutIndexers(kinds)),
 		setsResource:     newIndexer(observe.SetIndexers()),
@@ -143,7 +156,7 @@ func (w *World) Restart() {
 		w.workloads[resource] = newIndexer(nil)
 		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
 	}
-	w.pending, w.held, w.down = nil, map[string]bool{}, false
+	w.pending, w.held, w.down, w.unsure = nil, map[string]bool{}, false, map[object]bool{}
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
 			w.deliver(Write{Resource: resource, Key: key, After: obj})
@@ -167,6 +180,9 @@ func (w *World) Restart() {
 	}
 }
 
+// kinds of data planes that the world has.
+func kinds() []mesh.Kind { return append(all.Kinds(), testRoute()) }
+
 func newIndexer(indexers cache.Indexers) cache.Indexer {
 	return cache.NewIndexer(cache.MetaNamespaceKeyFunc, indexers)
 }
@@ -183,13 +199,13 @@ func (w *World) clients() controller.Clients {
 }
 
 func listKinds() map[schema.GroupVersionResource]string {
-	kinds := map[schema.GroupVersionResource]string{}
-	for _, kind := range all.Kinds() {
+	lists := map[schema.GroupVersionResource]string{}
+	for _, kind := range kinds() {
 		for _, r := range kind.Resources {
-			kinds[r.WithVersion(r.Versions[0])] = r.Kind + "List"
+			lists[r.WithVersion(r.Versions[0])] = r.Kind + "List"
 		}
 	}
-	return kinds
+	return lists
 }
 
 // changed follows every write: the cluster reacts to it, and the caches hear
@@ -198,7 +214,10 @@ func (w *World) changed(write Write) {
 	if write.Ours {
 		w.Writes[write.Resource.Resource]++
 		w.judge(write)
+		w.overlay(write)
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
+		delete(w.unsure, object{write.Resource, write.Key})
+		w.doubted()
 	}
 	w.weigh(write)
 	w.sizeBefore(write)

@@ -4,6 +4,7 @@
 package validation
 
 import (
+	"cmp"
 	"encoding/json"
 	"reflect"
 	"strings"
@@ -23,8 +24,12 @@ func Configured(ro *v1alpha1.Rollout, kind mesh.Kind) (objects []mesh.Object, fo
 	return objects, true, err
 }
 
-// blockOf is the JSON under trafficRouting that configures a Kind, nil for
-// none. The configuration of the Gateway API plugin is that of our own Kind.
+// pluginOf a Kind that configures it too, where that is not named as the Kind:
+// what was a plugin elsewhere is one of our own.
+var pluginOf = map[string]string{"gatewayAPI": v1alpha1.GatewayAPIPlugin}
+
+// blockOf is the JSON under trafficRouting that configures a Kind, in its own
+// block or among the plugins, nil for none.
 func blockOf(ro *v1alpha1.Rollout, kind string) (json.RawMessage, error) {
 	canary := ro.Spec.Strategy.Canary
 	if canary == nil || canary.TrafficRouting == nil {
@@ -37,8 +42,5 @@ func blockOf(ro *v1alpha1.Rollout, kind string) (json.RawMessage, error) {
 			return json.Marshal(block.Interface())
 		}
 	}
-	if kind == "gatewayAPI" {
-		return canary.TrafficRouting.Plugins[v1alpha1.GatewayAPIPlugin], nil
-	}
-	return nil, nil
+	return canary.TrafficRouting.Plugins[cmp.Or(pluginOf[kind], kind)], nil
 }

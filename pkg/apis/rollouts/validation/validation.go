@@ -10,6 +10,7 @@ package validation
 
 import (
 	"errors"
+	"slices"
 	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -37,6 +38,7 @@ func Validate(ro *v1alpha1.Rollout, kinds []mesh.Kind) field.ErrorList {
 	for _, c := range chapters {
 		errs = append(errs, c.check(&ro.Spec, used, false)...)
 	}
+	errs = slices.DeleteFunc(errs, func(e *field.Error) bool { return pluginOfOurs(e.Field, kinds) })
 	errs = append(errs, unsupportedInPlugin(&ro.Spec)...)
 	for _, fault := range faults {
 		if !told(errs, fault.Field) {
@@ -54,6 +56,12 @@ func Advise(ro *v1alpha1.Rollout) field.ErrorList {
 		errs = append(errs, c.check(&ro.Spec, nil, true)...)
 	}
 	return errs
+}
+
+// pluginOfOurs reports whether a path is that of a plugin named as one of our
+// kinds. The tables, which the API server has too, know of none.
+func pluginOfOurs(path string, kinds []mesh.Kind) bool {
+	return slices.ContainsFunc(kinds, func(k mesh.Kind) bool { return path == routingPath.Child("plugins").Key(k.Name).String() })
 }
 
 // use gives the features of the data planes that ro uses, and what is wrong

@@ -1,0 +1,50 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// checkFlip is invariant 1: no selector changes under load, and what it changes
+// to has pods. Without routing a role Service carries all that it gets: it
+// never loses its last ready endpoint (edge case 20).
+func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
+	if write.After == nil {
+		return
+	}
+	name := write.Key.Name
+	old := t.selects[name]
+	hash, _, _ := unstructured.NestedString(write.After.Object, "spec", "selector", replicaset.HashLabel)
+	if hash == old || hash == "" {
+		return
+	}
+	weight, managed := int32(0), false
+	if t.routed {
+		weight, managed = w.lately(name, t), w.managedAt(t)
+	}
+	serves := weight > 0 || name == t.canary && managed
+	have := t.available(hash)
+	switch {
+	case t.desired > 0 && have == 0 && t.endpoints[name] > 0:
+		breach("INV-1: selector %q -> %q, which has no available pod, of a Service with %d endpoints", old, hash, t.endpoints[name])
+	case old == "" && have >= max(1, t.size(hash)) && have >= t.need(weight):
+	case w.unknown(t) && t.routed && !t.dead(name):
+		breach("INV-4: selector %q -> %q while a route is unknown", old, hash)
+	case old != "" && !serves:
+	case name == t.stable && old != "" && (t.endpoints[name] == 0 || t.sets[old] == nil):
+	case name == t.canary && t.available(t.stableHash()) == 0 && have >= max(1, t.need(weight)):
+	case old == "":
+		breach("INV-1: adopted at %q with %d of %d pods, weight %d", hash, have, t.size(hash), weight)
+	default:
+		breach("INV-1: selector %q -> %q under weight %d, managed routes %v", old, hash, weight, managed)
+	}
+}
+
+// dead: nobody is behind a Service, or its hash names nobody.
+func (t truth) dead(service string) bool {
+	return t.endpoints[service] == 0 || t.sets[t.selects[service]] == nil
+}

@@ -1,0 +1,99 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
+	"k8s.io/client-go/tools/cache"
+)
+
+// patience is T: a write may rest on a state that is no older than this.
+const patience = 2 * time.Second
+
+// remember adds the state of now to the history, and drops what no write can
+// rest on any more.
+func (w *World) remember() {
+	objects := map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}
+	for resource, byKey := range w.API.objects {
+		objects[resource] = maps.Clone(byKey)
+	}
+	now := w.Clock.Now()
+	for len(w.history) > 1 && now.Sub(w.history[1].at) > patience {
+		w.history = w.history[1:]
+	}
+	w.history = append(w.history, state{at: now, api: w.API, objects: objects})
+}
+
+// judge compares one write of the controller with the invariants. It breaks
+// one only where no state that it may rest on allows it: one that was there no
+// longer than patience ago, with our own writes since then.
+func (w *World) judge(write Write) {
+	var breaches []string
+	until := w.Clock.Now()
+	for i := len(w.history) - 1; i >= 0; i-- {
+		found := w.check(w.history[i], until, write)
+		until = w.history[i].at
+		if len(found) == 0 {
+			breaches = nil
+			break
+		}
+		if breaches == nil {
+			breaches = found
+		}
+	}
+	w.Breaches = append(w.Breaches, breaches...)
+}
+
+// overlay lays a write of our own over all that was before: the controller
+// reads what it has written, while of each resource that others write it may
+// know no more than what was there a moment ago.
+func (w *World) overlay(write Write) {
+	for _, s := range w.history {
+		if s.objects[write.Resource] == nil {
+			s.objects[write.Resource] = map[cache.ObjectName]*unstructured.Unstructured{}
+		}
+		if s.objects[write.Resource][write.Key] = write.After; write.After == nil {
+			delete(s.objects[write.Resource], write.Key)
+		}
+	}
+}
+
+type breachFunc func(format string, args ...any)
+
+// check gives what a write breaks if it rests on a state as it was until then.
+func (w *World) check(s state, until time.Time, write Write) []string {
+	var breaches []string
+	breach := func(format string, args ...any) {
+		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
+	}
+	w.checkMigration(s, until, write, breach)
+	t, ok := s.truth()
+	if !ok {
+		return breaches
+	}
+	t.at = until
+	switch {
+	case write.Resource == servicesResource:
+		w.checkFlip(t, write, breach)
+		w.checkOwned(t, write, breach)
+	case write.Resource == setsResource:
+		w.checkShrink(t, write, breach)
+		w.checkBudget(t, write, breach)
+	case write.Resource == podsResource:
+		w.checkPod(t, write, breach)
+	case write.Resource == rolloutsResource:
+		w.checkSteps(t, write, breach)
+	case isRoute(write.Resource):
+		w.checkSums(t, write, breach)
+		w.checkRaises(t, write, breach)
+		w.checkManaged(t, write, breach)
+		w.checkOwned(t, write, breach)
+	}
+	return breaches
+}

@@ -1,0 +1,36 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import "slices"
+
+// checkManaged is invariant 6: the managed routes of an object that we write
+// are a function of the state.
+func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
+	if write.After == nil {
+		return
+	}
+	before, next := w.API.carried(write.Before, t.total), w.API.carried(write.After, t.total)
+	wanted, open := t.managedRoutes()
+	switch {
+	case slices.Equal(next.managed, wanted):
+	case !open && len(next.managed) == 0:
+	case open && len(next.managed) == 0 && len(before.managed) == 0:
+		// not shown yet: its canary has just become available
+	default:
+		breach("INV-6: managed routes %v -> %v, of %v", before.managed, next.managed, wanted)
+	}
+}
+
+// managedRoutes that should be there. open is false where there can be none,
+// because what they lead to is not there or not to be had.
+func (t truth) managedRoutes() (names []string, open bool) {
+	st := t.ro.Status
+	open = t.selects[t.canary] == t.current() && t.available(t.current()) > 0 && t.desired > 0 &&
+		!st.Abort && !st.PromoteFull && st.StableRS != "" && !t.atStable()
+	if !open {
+		return nil, false
+	}
+	return t.routesAt(t.index()), true
+}

@@ -1,0 +1,124 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"fmt"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+)
+
+// resized is a write to a ReplicaSet that changes its size.
+type resized struct {
+	hash          string
+	before, after int32
+}
+
+func resizedBy(write Write) (r resized, ok bool) {
+	if write.Before == nil || write.After == nil {
+		return r, false
+	}
+	before, _, _ := unstructured.NestedInt64(write.Before.Object, "spec", "replicas")
+	after, _, _ := unstructured.NestedInt64(write.After.Object, "spec", "replicas")
+	return resized{write.Before.GetLabels()[replicaset.HashLabel], int32(before), int32(after)}, before != after
+}
+
+// checkShrink is invariant 3: a revision keeps what its weight needs.
+func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
+	r, ok := resizedBy(write)
+	if !ok || r.after >= r.before || !t.routed {
+		return
+	}
+	var weight int32
+	for _, service := range t.services() {
+		if t.selects[service] != r.hash {
+			continue
+		}
+		if w.unknown(t) {
+			weight = t.total
+		}
+		weight += w.lately(service, t)
+	}
+	keep := t.need(min(weight, t.total))
+	if pods, said, before := t.words(); said && before && r.hash == t.current() {
+		keep = min(keep, max(1, pods))
+	}
+	if r.hash == t.current() && t.filledFor() < t.desired {
+		keep = min(keep, t.filledFor())
+	}
+	if t.selects[t.canary] == r.hash && t.desired > 0 && w.managedAt(t) {
+		keep = max(keep, 1)
+	}
+	if r.after < keep {
+		breach("INV-3: %d -> %d pods, weight %d needs %d", r.before, r.after, weight, keep)
+	}
+}
+
+// checkBudget is invariant 15 and, without routing, the bounds of the user:
+// what is available never falls below D - maxUnavailable by our own writes, and
+// there are never more than D + maxSurge pods; nor does a role Service lose its
+// last ready endpoint.
+func (w *World) checkBudget(t truth, write Write, breach breachFunc) {
+	r, ok := resizedBy(write)
+	if !ok {
+		return
+	}
+	all := t.allAvailable()
+	left := all - t.available(r.hash) + min(r.after, t.available(r.hash))
+	switch {
+	case r.after > r.before && t.routed:
+		return
+	case r.after > r.before:
+		w.checkSurge(t, r, breach)
+		return
+	case t.routed && !w.superseding(t):
+		return
+	case left < all && left < t.least():
+		breach("INV-15: %d -> %d pods leave %d available of %d, at least %d", r.before, r.after, left, t.desired, t.least())
+	}
+	if t.routed || t.ro.Spec.MaxSurge() == 0 || t.desired == 0 {
+		return
+	}
+	for _, service := range t.services() {
+		if t.selects[service] == r.hash && t.ready[service] > 0 && r.after == 0 {
+			breach("edge case 20: %s loses its last ready endpoint", service)
+		}
+	}
+}
+
+// checkSurge: a revision that grows stays within D + maxSurge pods, but for
+// what was there before.
+func (w *World) checkSurge(t truth, r resized, breach breachFunc) {
+	sum := r.after - r.before
+	for hash := range t.sets {
+		sum += t.size(hash)
+	}
+	if most := t.desired + t.ro.Spec.MaxSurge(); sum > most && t.stableHash() != "" {
+		breach("budget: %d -> %d makes %d pods of at most %d", r.before, r.after, sum, most)
+	}
+}
+
+// superseding: a revision that is neither stable nor current serves still.
+func (w *World) superseding(t truth) bool {
+	hash := t.selects[t.canary]
+	return !t.atStable() && hash != "" && hash != t.current() && hash != t.stableHash() && t.sets[hash] != nil &&
+		(w.lately(t.canary, t) > 0 || w.managedAt(t))
+}
+
+// filledFor is the D for which the current revision had all its pods, so that
+// they are enough for everything; D where that is not known.
+func (t truth) filledFor() int32 {
+	rs := t.sets[t.current()]
+	if rs == nil {
+		return t.desired
+	}
+	var n int32
+	if _, err := fmt.Sscan(rs.Annotations[v1alpha1.FilledForAnnotation], &n); err == nil && n > 0 {
+		return min(n, t.desired)
+	}
+	return t.desired
+}

@@ -1,0 +1,101 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+)
+
+// checkSteps is invariant 13: a step is done when its effect was seen, and not
+// before. No step is done while a route is unknown (4).
+func (w *World) checkSteps(t truth, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil {
+		return
+	}
+	before, after := w.API.rollout(write.Before).Status, w.API.rollout(write.After).Status
+	if before.StableRS != "" && after.StableRS != before.StableRS {
+		w.checkPromotion(t, after, breach)
+		return
+	}
+	if before.CurrentStepIndex == nil || after.CurrentStepIndex == nil || after.StableRS == after.CurrentPodHash || after.Abort ||
+		after.PromoteFull || before.CurrentPodHash != after.CurrentPodHash || before.CurrentStepHash != after.CurrentStepHash {
+		return
+	}
+	from, to := max(0, int(*before.CurrentStepIndex)), int(*after.CurrentStepIndex)
+	for i := from; i < to && i < len(t.spec.Steps); i++ {
+		if t.routed && w.unknown(t) && t.spec.Steps[i].Pause == nil {
+			breach("INV-4: step %d done while a route is unknown", i)
+		}
+		t.checkStep(i, before, breach)
+	}
+}
+
+// checkStep: what step i asks for is there.
+func (t truth) checkStep(i int, before v1alpha1.RolloutStatus, breach breachFunc) {
+	step, have := t.spec.Steps[i], t.available(t.current())
+	switch {
+	case step.Pause != nil:
+		if !over(t, step.Pause, before) {
+			breach("INV-13: pause %d over before its time", i)
+		}
+		return
+	case t.desired == 0:
+		return
+	}
+	weight := int32(0)
+	for _, s := range t.spec.Steps[:i+1] {
+		if s.SetWeight != nil {
+			weight = *s.SetWeight
+		}
+	}
+	if t.routed && step.SetCanaryScale == nil && t.weight[t.canary] != weight {
+		breach("INV-13: step %d done with weight %d of %d", i, t.weight[t.canary], weight)
+	}
+	if wanted := t.routesAt(i); t.routed && step.SetCanaryScale == nil && !slices.Equal(t.managed, wanted) {
+		breach("INV-13: step %d done with managed routes %v of %v", i, t.managed, wanted)
+	}
+	if scale := step.SetCanaryScale; scale != nil && t.routed {
+		wanted := t.need(weight)
+		switch {
+		case scale.MatchTrafficWeight:
+		case scale.Replicas != nil:
+			wanted = *scale.Replicas
+		case scale.Weight != nil:
+			wanted = t.need(*scale.Weight)
+		}
+		if least := t.spec.Enough(wanted); have < least {
+			breach("INV-13: step %d done with %d of %d pods", i, have, least)
+		}
+	}
+}
+
+// over: the user has taken the pause back, or its time has passed.
+func over(t truth, pause *v1alpha1.RolloutPause, before v1alpha1.RolloutStatus) bool {
+	at := slices.IndexFunc(before.PauseConditions, func(c v1alpha1.PauseCondition) bool { return c.Reason == v1alpha1.PauseReasonCanaryPauseStep })
+	if at < 0 {
+		return before.ControllerPause
+	}
+	length, timed := pause.Length()
+	return timed && !t.at.Before(before.PauseConditions[at].StartTime.Add(length))
+}
+
+// checkPromotion: what becomes stable carries everything, and has the pods for
+// it.
+func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach breachFunc) {
+	if t.desired == 0 || t.sets[t.stableHash()] == nil {
+		return
+	}
+	hash := after.StableRS
+	if have, least := t.available(hash), max(1, t.spec.Enough(t.filledFor())); have < least {
+		breach("INV-2: promoted with %d of %d pods", have, least)
+	}
+	if t.routed && (t.weight[t.canary] < t.total || t.selects[t.canary] != hash) {
+		breach("INV-13: promoted with weight %d of %d on the Service of %q", t.weight[t.canary], t.total, t.selects[t.canary])
+	}
+	if t.routed && w.unknown(t) {
+		breach("INV-4: promoted while a route is unknown")
+	}
+}
