@@ -131,7 +131,7 @@ func shrink(minAvailable, most, target int32, draining, other Side, drain, keep 
 		return drain, keep
 	}
 	cut := min(excess, keep)
-	if lacking := minAvailable - drain - min(keep-cut, other.Available); lacking > 0 {
+	if lacking := minAvailable - min(drain, draining.Available) - min(keep-cut, other.Available); lacking > 0 {
 		cut -= min(cut, lacking)
 	}
 	return max(0, drain-(excess-cut)), keep - cut

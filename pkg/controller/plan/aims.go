@@ -93,11 +93,15 @@ func (v *view) prewarmed(size int32) int32 {
 }
 
 // ramp is the weight that an abort leaves to the canary for now, and what it
-// waits for: 0, unless the user wants it taken back in parts.
+// waits for: 0, unless the user wants it taken back in parts. Several objects
+// take each part one after the other.
 func (v *view) ramp() (weight int32, waiting *Blocked) {
 	r := v.canary.AbortRamp
 	if r == nil || v.seen.canary == 0 {
 		return 0, nil
+	}
+	if v.seen.lowest < v.seen.canary {
+		return v.seen.lowest, nil
 	}
 	if left := v.rampDue(); left > 0 {
 		return v.seen.canary, &Blocked{GateRamp, "Rollout " + v.Rollout.Name, fmt.Sprint("weight ", v.seen.canary), fmt.Sprint("weight ", max(0, v.seen.canary-r.Decrement))}

@@ -35,8 +35,9 @@ type traffic struct {
 	// is known as well as it can be. final: acked, or waited for long enough.
 	any, all, acked, final bool
 	// stable and canary are the highest weights of the Kinds that are known.
-	stable, canary int32
-	managed        []string
+	// lowest is the least canary weight on any object of theirs.
+	stable, canary, lowest int32
+	managed                []string
 	// matches: the goal of the current step is what the objects say.
 	matches bool
 	// settled: final, and unchanged for as long as the settle time.
@@ -103,9 +104,14 @@ func (v *view) findStable() *Revision {
 }
 
 func (v *view) observe() traffic {
-	t := traffic{all: true, acked: true, matches: true}
+	t := traffic{all: true, acked: true, matches: true, lowest: v.total}
 	for _, o := range v.Traffic {
 		t.matches = t.matches && o.Matches
+		for _, s := range o.Objects {
+			if o.Level > mesh.Unknown && !s.Missing {
+				t.lowest = min(t.lowest, s.Canary)
+			}
+		}
 		t.add(o.Level, o.Best, o.Canary)
 		if o.Level > mesh.Unknown {
 			t.stable = max(t.stable, o.Stable)

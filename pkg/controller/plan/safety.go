@@ -265,10 +265,14 @@ func (v *view) sameReady(role mesh.Role) bool {
 // carriesThroughS is the weight that the pods of r carry behind S: all of it
 // while no more than maxUnavailable of D are lacking of stable, and all that C
 // has where C selects the same revision and S has as many ready endpoints, or
-// where C has no pod left and S has one. It is 0 where S does not select r.
+// where C has no pod left and S has one. It is 0 where S does not select r. No
+// pods carry all of a D of 0.
 func (v *view) carriesThroughS(r *Revision) int32 {
 	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
-	if r == nil || s.Hash != r.Hash {
+	switch {
+	case v.desired == 0:
+		return v.total
+	case r == nil || s.Hash != r.Hash:
 		return 0
 	}
 	pods := min(available(r), s.Ready)
@@ -282,7 +286,7 @@ func (v *view) carriesThroughS(r *Revision) int32 {
 	if v.stableHolds() {
 		enough -= v.budget.Unavailable
 	}
-	if pods >= enough && (pods > 0 || v.desired == 0) || pods > 0 && v.canaryPods() == 0 {
+	if pods >= enough && pods > 0 || pods > 0 && v.canaryPods() == 0 {
 		return v.total
 	}
 	return replicaset.Carries(pods, v.desired, v.total)
