@@ -18,6 +18,8 @@ type (
 	canaryRule = rule[v1alpha1.CanaryStrategy]
 )
 
+var canaryPath = specPath.Child("strategy", "canary")
+
 // ofCanary has the rules about the strategy: wire contract 2.15, 9 to 14 and
 // 21.
 var ofCanary = chapter[v1alpha1.CanaryStrategy]{
@@ -26,7 +28,7 @@ var ofCanary = chapter[v1alpha1.CanaryStrategy]{
 		if s.Strategy.Canary == nil {
 			return nil
 		}
-		return []canaryPart{{path: field.NewPath("spec", "strategy", "canary"), self: s.Strategy.Canary, canary: s.Strategy.Canary}}
+		return []canaryPart{{path: canaryPath, self: s.Strategy.Canary, canary: s.Strategy.Canary}}
 	},
 	rules: []canaryRule{
 		bound("maxSurge", func(c *v1alpha1.CanaryStrategy) *intstr.IntOrString { return c.MaxSurge }),
@@ -57,8 +59,7 @@ var ofCanary = chapter[v1alpha1.CanaryStrategy]{
 				p := c.self.PingPong
 				return p == nil || p.PingService == "" || p.PingService != p.PongService
 			},
-			cel: `self.?pingPong.?pingService.orValue("") == "" || self.pingPong.pingService != self.pingPong.?pongService.orValue("")`,
-
+			cel:      `self.?pingPong.?pingService.orValue("") == "" || self.pingPong.pingService != self.pingPong.?pongService.orValue("")`,
 			celValue: quoted(`self.pingPong.pongService`),
 		},
 		{
@@ -96,8 +97,7 @@ var ofCanary = chapter[v1alpha1.CanaryStrategy]{
 				t := c.self.ReplicaProgressThreshold
 				return t == nil || t.Type == v1alpha1.ThresholdPercent || t.Type == v1alpha1.ThresholdPods
 			},
-			cel: `!has(self.replicaProgressThreshold) || self.replicaProgressThreshold.type in ["Percent", "Pods"]`,
-
+			cel:      `!has(self.replicaProgressThreshold) || self.replicaProgressThreshold.type in ["Percent", "Pods"]`,
 			celValue: quoted(`self.replicaProgressThreshold.type`),
 		},
 		{
@@ -111,7 +111,7 @@ var ofCanary = chapter[v1alpha1.CanaryStrategy]{
 		},
 		{
 			field: "antiAffinity", says: "set exactly one of preferredDuringSchedulingIgnoredDuringExecution and requiredDuringSchedulingIgnoredDuringExecution",
-			holds: func(c canaryPart) bool { return c.self.AntiAffinity == nil || len(affinities(c).names()) == 1 },
+			holds: func(c canaryPart) bool { return c.self.AntiAffinity == nil || affinities(c).count() == 1 },
 			value: func(c canaryPart) any { return affinities(c).String() },
 			cel: `!has(self.antiAffinity) || has(self.antiAffinity.preferredDuringSchedulingIgnoredDuringExecution) !=
 				has(self.antiAffinity.requiredDuringSchedulingIgnoredDuringExecution)`,

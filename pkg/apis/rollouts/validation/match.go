@@ -39,15 +39,14 @@ var ofHeaderMatch = chapter[v1alpha1.HeaderRoutingMatch]{
 		},
 		{
 			field: "headerValue", says: "set exactly one of exact, prefix and regex",
-			holds: func(m headerMatch) bool { return len(ways(m.self.HeaderValue).names()) == 1 },
-			value: func(m headerMatch) any { return ways(m.self.HeaderValue).String() },
-			cel:   `size(` + celWays("self.?headerValue") + `) == 1`,
-
+			holds:    func(m headerMatch) bool { return ways(m.self.HeaderValue).count() == 1 },
+			value:    func(m headerMatch) any { return ways(m.self.HeaderValue).String() },
+			cel:      `size(` + celWays("self.?headerValue") + `) == 1`,
 			celValue: quoted(celWays("self.?headerValue") + `.join(", ")`),
 		},
 		{
 			field: "headerValue", says: "such a match is not supported by",
-			holds: func(m headerMatch) bool { return !routed(m.canary) || len(ways(m.self.HeaderValue).names()) != 1 },
+			holds: func(m headerMatch) bool { return !routed(m.canary) || ways(m.self.HeaderValue).count() != 1 },
 			value: func(m headerMatch) any { return ways(m.self.HeaderValue).String() },
 			needs: func(m headerMatch, f mesh.Features) bool {
 				return slices.Contains(f.HeaderMatch, ways(m.self.HeaderValue).String())
@@ -79,11 +78,10 @@ func mirrorMatch(name string, of func(*v1alpha1.RouteMatch) *v1alpha1.StringMatc
 	return rule[v1alpha1.RouteMatch]{
 		field: name, says: "set exactly one of exact, prefix and regex",
 		holds: func(m part[v1alpha1.RouteMatch]) bool {
-			return of(m.self) == nil || len(ways(of(m.self)).names()) == 1
+			return of(m.self) == nil || ways(of(m.self)).count() == 1
 		},
-		value: func(m part[v1alpha1.RouteMatch]) any { return ways(of(m.self)).String() },
-		cel:   `!has(self.` + name + `) || size(` + celWays("self.?"+name) + `) == 1`,
-
+		value:    func(m part[v1alpha1.RouteMatch]) any { return ways(of(m.self)).String() },
+		cel:      `!has(self.` + name + `) || size(` + celWays("self.?"+name) + `) == 1`,
 		celValue: quoted(celWays("self.?"+name) + `.join(", ")`),
 	}
 }
@@ -102,11 +100,10 @@ var ofMirrorHeader = chapter[v1alpha1.StringMatch]{
 		return parts
 	},
 	rules: []rule[v1alpha1.StringMatch]{{
-		says:  "set exactly one of exact, prefix and regex",
-		holds: func(m stringMatch) bool { return len(ways(m.self).names()) == 1 },
-		value: func(m stringMatch) any { return ways(m.self).String() },
-		cel:   `size(` + celWays("optional.of(self)") + `) == 1`,
-
+		says:     "set exactly one of exact, prefix and regex",
+		holds:    func(m stringMatch) bool { return ways(m.self).count() == 1 },
+		value:    func(m stringMatch) any { return ways(m.self).String() },
+		cel:      `size(` + celWays("optional.of(self)") + `) == 1`,
 		celValue: quoted(celWays("optional.of(self)") + `.join(", ")`),
 	}},
 }

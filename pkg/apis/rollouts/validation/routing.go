@@ -12,7 +12,7 @@ import (
 	"k8s.io/apimachinery/pkg/util/validation/field"
 )
 
-var routingPath = field.NewPath("spec", "strategy", "canary", "trafficRouting")
+var routingPath = canaryPath.Child("trafficRouting")
 
 // ofRouting has the rules about trafficRouting: what of wire contract 2.15,
 // 14 and 18, is about no step.
@@ -142,5 +142,5 @@ const celRouted = `has(variables.routing.istio) || has(variables.routing.gateway
 
 // routed: a data plane carries the weights.
 func routed(c *v1alpha1.CanaryStrategy) bool {
-	return c.TrafficRouting != nil && len(dataPlanes(c.TrafficRouting).names()) > 0
+	return c.TrafficRouting != nil && dataPlanes(c.TrafficRouting).count() > 0
 }

@@ -146,6 +146,16 @@ type oneOf []struct {
 	set  bool
 }
 
+func (o oneOf) count() int {
+	n := 0
+	for _, f := range o {
+		if f.set {
+			n++
+		}
+	}
+	return n
+}
+
 func (o oneOf) names() []string {
 	var names []string
 	for _, f := range o {

@@ -20,12 +20,14 @@ type (
 	specRule = rule[v1alpha1.RolloutSpec]
 )
 
+var specPath = field.NewPath("spec")
+
 // ofSpec has the rules about the spec as a whole: wire contract 2.15, 1 to 7,
 // and what of 30 needs no cluster.
 var ofSpec = chapter[v1alpha1.RolloutSpec]{
 	at: "spec",
 	parts: func(s *v1alpha1.RolloutSpec) []specPart {
-		return []specPart{{path: field.NewPath("spec"), self: s}}
+		return []specPart{{path: specPath, self: s}}
 	},
 	rules: []specRule{
 		atLeast(0, "replicas", func(s *v1alpha1.RolloutSpec) *int32 { return s.Replicas }),
@@ -121,10 +123,9 @@ var ofSpec = chapter[v1alpha1.RolloutSpec]{
 		},
 		{
 			field: "rollbackWindow.revisions", advice: true, says: "no revision is ever in this window; must be 1 or more",
-			holds: func(s specPart) bool { return s.self.RollbackWindow == nil || s.self.RollbackWindow.Revisions > 0 },
-			cel:   `!has(self.rollbackWindow) || self.rollbackWindow.?revisions.orValue(0) > 0`,
-			value: func(s specPart) any { return s.self.RollbackWindow.Revisions },
-
+			holds:    func(s specPart) bool { return s.self.RollbackWindow == nil || s.self.RollbackWindow.Revisions > 0 },
+			cel:      `!has(self.rollbackWindow) || self.rollbackWindow.?revisions.orValue(0) > 0`,
+			value:    func(s specPart) any { return s.self.RollbackWindow.Revisions },
 			celValue: `string(self.rollbackWindow.?revisions.orValue(0))`,
 		},
 		{

@@ -24,24 +24,22 @@ var ofStep = chapter[v1alpha1.CanaryStep]{
 	parts: steps,
 	rules: []stepRule{
 		{
-			says:  "a step has only one of these; make several steps",
-			holds: func(s stepPart) bool { return len(movers(s.self).names()) <= 1 },
-			value: func(s stepPart) any { return movers(s.self).String() },
-			cel:   `size(` + celSet(movers(&v1alpha1.CanaryStep{})) + `) <= 1`,
-
+			says:     "a step has only one of these; make several steps",
+			holds:    func(s stepPart) bool { return movers(s.self).count() <= 1 },
+			value:    func(s stepPart) any { return movers(s.self).String() },
+			cel:      `size(` + celSet(movers(&v1alpha1.CanaryStep{})) + `) <= 1`,
 			celValue: quoted(celSet(movers(&v1alpha1.CanaryStep{})) + `.join(", ")`),
 		},
 		{
-			says:  "the step is empty; set one of setWeight, pause, setCanaryScale, setHeaderRoute, setMirrorRoute",
-			holds: func(s stepPart) bool { return len(kindsOf(s.self).names()) > 0 },
-			value: func(stepPart) any { return "{}" },
-			cel:   `size(` + celSet(kindsOf(&v1alpha1.CanaryStep{})) + `) > 0`,
-
+			says:     "the step is empty; set one of setWeight, pause, setCanaryScale, setHeaderRoute, setMirrorRoute",
+			holds:    func(s stepPart) bool { return kindsOf(s.self).count() > 0 },
+			value:    func(stepPart) any { return "{}" },
+			cel:      `size(` + celSet(kindsOf(&v1alpha1.CanaryStep{})) + `) > 0`,
 			celValue: `'"{}"'`,
 		},
 		{
 			advice: true, says: "a step of several kinds is done when the first of them is; make several steps",
-			holds: func(s stepPart) bool { return len(movers(s.self).names()) > 1 || len(kindsOf(s.self).names()) <= 1 },
+			holds: func(s stepPart) bool { return movers(s.self).count() > 1 || kindsOf(s.self).count() <= 1 },
 			value: func(s stepPart) any { return kindsOf(s.self).String() },
 			cel: `size(` + celSet(movers(&v1alpha1.CanaryStep{})) + `) > 1 ||
 				size(` + celSet(kindsOf(&v1alpha1.CanaryStep{})) + `) <= 1`,
@@ -84,17 +82,16 @@ var ofStep = chapter[v1alpha1.CanaryStep]{
 		{
 			field: "setCanaryScale", advice: true, says: "only the first of these counts; set one",
 			holds: func(s stepPart) bool {
-				return s.self.SetCanaryScale == nil || len(scales(s.self.SetCanaryScale).names()) <= 1
+				return s.self.SetCanaryScale == nil || scales(s.self.SetCanaryScale).count() <= 1
 			},
-			value: func(s stepPart) any { return scales(s.self.SetCanaryScale).String() },
-			cel:   `size(` + celScales + `) <= 1`,
-
+			value:    func(s stepPart) any { return scales(s.self.SetCanaryScale).String() },
+			cel:      `size(` + celScales + `) <= 1`,
 			celValue: quoted(celScales + `.join(", ")`),
 		},
 		{
 			field: "setCanaryScale", kind: field.ErrorTypeRequired, advice: true, says: "an empty one leaves the canary as its weight asks; set replicas, weight or matchTrafficWeight",
 			holds: func(s stepPart) bool {
-				return s.self.SetCanaryScale == nil || len(scales(s.self.SetCanaryScale).names()) > 0
+				return s.self.SetCanaryScale == nil || scales(s.self.SetCanaryScale).count() > 0
 			},
 			cel: `!has(self.setCanaryScale) || size(` + celScales + `) > 0`,
 		},
@@ -163,15 +160,16 @@ func notNegative(name string, of func(*v1alpha1.SetCanaryScale) *int32) stepRule
 	}))
 }
 
+var stepsPath = canaryPath.Child("steps")
+
 func steps(s *v1alpha1.RolloutSpec) []stepPart {
 	c := s.Strategy.Canary
 	if c == nil {
 		return nil
 	}
-	var parts []stepPart
+	parts := make([]stepPart, len(c.Steps))
 	for i := range c.Steps {
-		at := field.NewPath("spec", "strategy", "canary", "steps").Index(i)
-		parts = append(parts, stepPart{at, &c.Steps[i], c})
+		parts[i] = stepPart{stepsPath.Index(i), &c.Steps[i], c}
 	}
 	return parts
 }
@@ -247,10 +245,9 @@ func managed[T any](name func(*T) string) []rule[T] {
 		},
 		{
 			field: "name", says: "is not in trafficRouting.managedRoutes; add it there",
-			holds: func(p part[T]) bool { return !routed(p.canary) || listed(p) },
-			value: func(p part[T]) any { return name(p.self) },
-			cel:   `!variables.routed || self.?name.orValue("") in variables.managed`,
-
+			holds:    func(p part[T]) bool { return !routed(p.canary) || listed(p) },
+			value:    func(p part[T]) any { return name(p.self) },
+			cel:      `!variables.routed || self.?name.orValue("") in variables.managed`,
 			celValue: quoted(`self.?name.orValue("")`),
 		},
 		{
