@@ -5,6 +5,7 @@ package replicaset
 
 import "testing"
 
+// TestTargetVectors. Shows compatibility 3.
 func TestTargetVectors(t *testing.T) {
 	t.Parallel()
 	type v struct {
@@ -53,6 +54,7 @@ func TestTargetVectors(t *testing.T) {
 	}
 }
 
+// TestStepVectors. Shows compatibility 3.
 func TestStepVectors(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct {
@@ -98,6 +100,7 @@ func TestStepVectors(t *testing.T) {
 	}
 }
 
+// TestNeedVectors. Shows compatibility B12.
 func TestNeedVectors(t *testing.T) {
 	t.Parallel()
 	for _, x := range []struct{ weight, desired, total, want int32 }{

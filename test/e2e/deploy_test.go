@@ -22,7 +22,8 @@ func eachRouter(t *testing.T, test func(t *testing.T, router string)) {
 }
 
 // A first version is up at once, whatever the steps say; the Services are
-// narrowed to it once it has all its pods, and the route is left alone.
+// narrowed to it once it has all its pods, and the route is left alone. Shows
+// compatibility 2.
 func TestFirstDeploy(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newShop(t, order{router: router, instance: told, env: `{name: START_DELAY, value: 1s}`, steps: `

@@ -39,6 +39,7 @@ func (s *shop) isGivenBack(before map[string]any) {
 	})
 }
 
+// TestDelete. Shows compatibility 27.
 func TestDelete(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})

@@ -76,7 +76,8 @@ func (s *shop) promote() {
 	}
 }
 
-// get rollout: the Rollout, and the lists that the tree is made of.
+// get rollout: the Rollout, and the lists that the tree is made of. Shows
+// compatibility 25.
 func TestPluginGet(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -149,7 +150,7 @@ func (s *shop) watches(path, from string, change func(), changes bool) {
 	}
 }
 
-// status: the stream of phases until one that ends it.
+// status: the stream of phases until one that ends it. Shows compatibility 25.
 func TestPluginStatus(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: istio, steps: half, canary: soon})
@@ -220,6 +221,7 @@ func clientPhase(ro *v1alpha1.Rollout) string {
 	return phase
 }
 
+// TestPluginPromote. Shows compatibility 8, 25.
 func TestPluginPromote(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHealthyShop(t, order{router: router, canary: soon, steps: `
@@ -246,6 +248,7 @@ func TestPluginPromote(t *testing.T) {
 	})
 }
 
+// TestPluginPromoteFullAndSkipAllSteps. Shows compatibility 25.
 func TestPluginPromoteFullAndSkipAllSteps(t *testing.T) {
 	for verb, body := range map[string]string{
 		"full":           `{"status":{"promoteFull":true}}`,
@@ -261,6 +264,7 @@ func TestPluginPromoteFullAndSkipAllSteps(t *testing.T) {
 	}
 }
 
+// TestPluginAbortRetryPause. Shows compatibility 25.
 func TestPluginAbortRetryPause(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -274,7 +278,7 @@ func TestPluginAbortRetryPause(t *testing.T) {
 	})
 }
 
-// set image reads, edits and puts the whole Rollout.
+// set image reads, edits and puts the whole Rollout. Shows compatibility 25.
 func TestPluginSetImage(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHealthyShop(t, order{router: router, steps: half, canary: soon})
@@ -295,6 +299,7 @@ func TestPluginSetImage(t *testing.T) {
 	})
 }
 
+// TestPluginRestart. Shows compatibility 25.
 func TestPluginRestart(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: istio, replicas: 2, steps: half, canary: soon})

@@ -21,6 +21,7 @@ import (
 )
 
 // What an autoscaler reads: never more than D, and a selector of all pods.
+// Shows compatibility 1.
 func TestScaleSubresource(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})
@@ -38,7 +39,8 @@ func TestScaleSubresource(t *testing.T) {
 	})
 }
 
-// kubectl scale patches the scale subresource, and kubectl get asks for a table.
+// kubectl scale patches the scale subresource, and kubectl get asks for a
+// table. Shows compatibility 1.
 func TestKubectl(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: none, replicas: 2})
@@ -197,7 +199,8 @@ func TestRevisionHistoryLimit(t *testing.T) {
 	s.until("one old revision", func(v view) bool { return len(v.sets) == 2 && v.sets["v3"] != nil && v.sets["v4"] != nil })
 }
 
-// The old pods stay for the delay, counted from when they carry nothing.
+// The old pods stay for the delay, counted from when they carry nothing. Shows
+// compatibility 17.
 func TestScaleDownDelay(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: gateway, canary: "scaleDownDelaySeconds: 10"})
@@ -216,7 +219,7 @@ func TestScaleDownDelay(t *testing.T) {
 	}
 }
 
-// An explicit 0 keeps the aborted version.
+// An explicit 0 keeps the aborted version. Shows compatibility B6.
 func TestAbortKeepsCanary(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: istio, steps: half, canary: "abortScaleDownDelaySeconds: 0"})

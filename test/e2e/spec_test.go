@@ -141,7 +141,8 @@ func TestMisspeltField(t *testing.T) {
 
 const half1 = "setWeight: 50\npause: {}"
 
-// The API server itself holds what no controller could make good again.
+// The API server itself holds what no controller could make good again. Shows
+// compatibility 1.
 func TestSchema(t *testing.T) {
 	t.Parallel()
 	s := newHealthyShop(t, order{router: none, replicas: 1, steps: half1})

@@ -13,7 +13,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
-// undo puts the template of the former revision back.
+// undo puts the template of the former revision back. Shows compatibility 25.
 func TestPluginUndo(t *testing.T) {
 	eachRouter(t, func(t *testing.T, router string) {
 		s := newHalfway(t, order{router: router})

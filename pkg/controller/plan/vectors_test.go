@@ -88,7 +88,7 @@ func (m moment) sizes(t *testing.T) string {
 
 // TestSizesWithRouting is the table of wire contract 2.9.2. The vectors of an
 // abort with dynamicStableScale are not binding: there stable is scaled up at
-// once, and the canary keeps what its weight needs.
+// once, and the canary keeps what its weight needs. Shows compatibility 3.
 func TestSizesWithRouting(t *testing.T) {
 	t.Parallel()
 	step := func(weight int) string { return fmt.Sprintf("steps: [{setWeight: %d}]", weight) }
@@ -126,7 +126,7 @@ func TestSizesWithRouting(t *testing.T) {
 	}
 }
 
-// TestWeightOfAPromotionInFull: wire contract 2.7 e.
+// TestWeightOfAPromotionInFull: wire contract 2.7 e. Shows compatibility 3.
 func TestWeightOfAPromotionInFull(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

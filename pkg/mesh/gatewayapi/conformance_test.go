@@ -18,6 +18,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// TestConformance. Shows compatibility 22, B21.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, f := range fixtures() {

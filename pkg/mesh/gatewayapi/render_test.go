@@ -195,7 +195,7 @@ func TestMirrorBesideOtherRules(t *testing.T) {
 }
 
 // A canary-only rule, or one that has but the name of a managed route, is the
-// user's, and stays.
+// user's, and stays. Shows compatibility 22.
 func TestUsersRulesStay(t *testing.T) {
 	t.Parallel()
 	rules := "  - {name: shadow, backendRefs: [{name: web-canary, port: 80}, {name: web-stable, port: 80}]}\n" +

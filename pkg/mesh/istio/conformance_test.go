@@ -16,6 +16,7 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 )
 
+// TestConformance. Shows compatibility 19.
 func TestConformance(t *testing.T) {
 	t.Parallel()
 	for name, f := range fixtures() {

@@ -125,6 +125,7 @@ func TestRemoveTouchesNoWeightThatWasNotOurs(t *testing.T) {
 }
 
 // A route that has but the name of a managed route is the user's, and stays.
+// Shows compatibility 19.
 func TestUsersRoutesStay(t *testing.T) {
 	t.Parallel()
 	http := "  - {name: preview, match: [{headers: {x: {exact: y}}}], route: [{destination: {host: web-canary}}]}\n" + // as another controller leaves it

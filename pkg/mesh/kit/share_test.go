@@ -9,7 +9,8 @@ import (
 	"testing"
 )
 
-// edge case 41: what a pair whose weights are not those of the step gets.
+// edge case 41: what a pair whose weights are not those of the step gets. Shows
+// compatibility B12.
 func TestShare(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {

@@ -69,6 +69,7 @@ func weighing(change Weights) func(*bench, *unstructured.Unstructured) {
 }
 
 // checkDrift: what somebody else does is seen, with his name, and is undone.
+// Shows compatibility 24.
 func checkDrift(t *testing.T, b *bench) {
 	r := b.route(20, header(preview), mirror(shadow, 50))
 	for _, d := range drifts() {

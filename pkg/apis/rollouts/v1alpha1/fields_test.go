@@ -75,6 +75,7 @@ var samples = map[string]string{
 	"map of string": `{"a":"b"}`, "map of object": `{"k":{"exact":"v"}}`, "list of string": `["a","b"]`, "list of object": `[{},{}]`,
 }
 
+// TestEveryFieldSurvivesARoundTrip. Shows compatibility 4.
 func TestEveryFieldSurvivesARoundTrip(t *testing.T) {
 	t.Parallel()
 	for kind, fields := range readFields(t) {
