@@ -50,7 +50,7 @@ func (w *World) checkMigration(s state, until time.Time, write Write, breach bre
 		if size > d.Size || ro.Status.Abort || ro.Spec.Desired() < d.Size {
 			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort)
 		}
-		pods := s.available()
+		pods := s.available("")
 		least("in all", pods+d.Size, pods+size)
 		for _, name := range roleNames(ro) {
 			if s.selects(name) == "" && w.serves(name, until) {
@@ -64,7 +64,7 @@ func (w *World) checkMigration(s state, until time.Time, write Write, breach bre
 			if ro.Spec.Desired() < d.Size {
 				breach("MIGRATION: narrowed with replicas %d, the Deployment has %d", ro.Spec.Desired(), d.Size)
 			}
-			least("behind "+after.Name, s.behind(after.Name, "").all, s.behind(after.Name, hash).ours)
+			least("behind "+after.Name, s.behind(after.Name, "").all, s.available(hash))
 		}
 	}
 }
@@ -105,16 +105,20 @@ func (s state) owned() []*appsv1.ReplicaSet {
 	return all
 }
 
-func (s state) available() int32 {
+// available pods of a revision, or of all where hash is "". They are behind a
+// Service as soon as that selects them.
+func (s state) available(hash string) int32 {
 	var n int32
 	for _, rs := range s.owned() {
-		n += min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
+		if hash == "" || rs.Labels[replicaset.HashLabel] == hash {
+			n += min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
+		}
 	}
 	return n
 }
 
-// behind counts the endpoints of a Service; those of a revision where hash names
-// one.
+// behind counts the endpoints of a Service; ours are those of a revision where
+// hash names one.
 func (s state) behind(service, hash string) crowd {
 	obj := s.objects[slicesResource][cache.NewObjectName(Namespace, service+"-1")]
 	if obj == nil {
