@@ -60,6 +60,7 @@ type leftSet struct {
 
 // doGiven loads what the input says, in YAML: see left.
 func (w *World) doGiven(args map[string]string, input string) error {
+	w.rule = given
 	l := left{Spec: map[string]any{}, Status: map[string]any{}}
 	if err := yaml.UnmarshalStrict([]byte(input), &l); err != nil {
 		return err

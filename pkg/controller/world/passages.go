@@ -17,6 +17,10 @@ type Passage struct {
 	By string
 }
 
+// given is the rule before the first one of a rollout that was there before the
+// story.
+const given = "given"
+
 // byHand are the verbs of users and clients.
 var byHand = []string{
 	"abort", "apply", "delete", "deploy", "first", "pause", "promote", "promote-full",
@@ -30,8 +34,8 @@ func (w *World) pass() {
 	if err != nil || p.Rule == w.rule {
 		return // what cannot be planned now is planned again
 	}
-	if w.verb == "given" { // it was there before the story
-		w.rule, w.verb = p.Rule, ""
+	if w.rule == given {
+		w.rule = p.Rule
 		return
 	}
 	passage := Passage{From: w.rule, To: p.Rule}
