@@ -15,7 +15,8 @@ var (
 	deployments = schema.GroupVersionResource{Group: "apps", Version: "v1", Resource: "deployments"}
 )
 
-// autoscaler is a HorizontalPodAutoscaler that acts at once on what it sees.
+// autoscaler is a HorizontalPodAutoscaler that acts on what it has seen for some
+// seconds: its own caches and the metrics are not of one moment.
 const autoscaler = `
 apiVersion: autoscaling/v2
 kind: HorizontalPodAutoscaler
@@ -25,7 +26,7 @@ spec:
   minReplicas: 1
   maxReplicas: 50
   metrics: [%s]
-  behavior: {scaleDown: {stabilizationWindowSeconds: 0}}`
+  behavior: {scaleDown: {stabilizationWindowSeconds: 10}}`
 
 // One pod should have a load of 1.
 const (

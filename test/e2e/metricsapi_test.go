@@ -26,8 +26,9 @@ import (
 var apiServices = schema.GroupVersionResource{Group: "apiregistration.k8s.io", Version: "v1", Resource: "apiservices"}
 
 // metrics stands in for a metrics server: each namespace has a load, in pods.
-// It serves that as the CPU of the ready pods that a selector matches, each
-// with its share, and as the external metric load.
+// It serves that as the CPU of the pods that a selector matches and that have
+// been ready for a moment, each with its share, and as the external metric load.
+// As with any metrics server, a pod that has just become ready is not there yet.
 type metrics struct {
 	mu     sync.Mutex
 	loads  map[string]float64
@@ -145,7 +146,7 @@ func (m *metrics) answer(r *http.Request) (any, error) {
 	}
 	var ready []string
 	for i := range pods.Items {
-		if p := &pods.Items[i]; isReady(p) {
+		if p := &pods.Items[i]; p.DeletionTimestamp == nil && readyFor(p, now) >= warmUp {
 			ready = append(ready, p.Name)
 		}
 	}
@@ -167,11 +168,14 @@ func discovered(group string) metav1.APIResourceList {
 	return list
 }
 
-func isReady(p *corev1.Pod) bool {
+// warmUp is how long a pod has to be ready before there are metrics of it.
+const warmUp = 2 * time.Second
+
+func readyFor(p *corev1.Pod, now metav1.Time) time.Duration {
 	for _, c := range p.Status.Conditions {
 		if c.Type == corev1.PodReady && c.Status == corev1.ConditionTrue {
-			return p.DeletionTimestamp == nil
+			return now.Sub(c.LastTransitionTime.Time)
 		}
 	}
-	return false
+	return 0
 }
