@@ -182,12 +182,15 @@ func (v *view) promote(t target, o *orders, p *position) {
 }
 
 // routeDone reports whether the objects are seen to be what the position asks
-// for.
+// for, and lead to the current revision alone: a Service that was never adopted
+// may have had its weight all along.
 func (v *view) routeDone(o *orders) bool {
+	goal, slot := Goal(v.Rollout), v.Slots[mesh.Canary]
 	switch {
+	case goal.Weight > 0 && slot.Hash != v.current.Hash:
+		o.block(GateSelector, "Service "+slot.Service, slot.Hash, v.current.Hash)
 	case !v.seen.matches:
 		object, weight := v.unmatched()
-		goal := Goal(v.Rollout)
 		o.block(GateRoute, object, inWords(weight, v.seen.managed), inWords(goal.Weight, names(goal.Managed)))
 	case !v.seen.final:
 		name, message := v.unacked()
