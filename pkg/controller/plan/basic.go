@@ -56,11 +56,11 @@ func (v *view) stableAlone(n *Revision) map[string]aim {
 	if s == nil {
 		return nil
 	}
-	if s.Hash == n.Hash {
-		return map[string]aim{s.Hash: {size: v.desired}}
+	_, rest, _ := v.others(n)
+	if s.Hash != n.Hash {
+		rest += n.Spec
 	}
-	_, others, _ := v.others(n)
-	return map[string]aim{s.Hash: {size: max(min(s.Spec, v.desired), v.desired-n.Spec-others)}}
+	return map[string]aim{s.Hash: {size: max(min(s.Spec, v.desired), v.desired-rest)}}
 }
 
 // delay lets old revisions of a finished rollout wait where the user asked

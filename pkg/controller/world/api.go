@@ -10,6 +10,7 @@ import (
 	"maps"
 	"reflect"
 	"strconv"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 
@@ -59,6 +60,9 @@ type Write struct {
 	Subresource   string
 	Before, After *unstructured.Unstructured
 	Ours          bool
+	// at and version of it.
+	at      time.Time
+	version int64
 }
 
 // The resources of the world.
@@ -225,6 +229,7 @@ func (a *API) store(w Write) (*unstructured.Unstructured, error) {
 		w.After.Object["metadata"] = metadata
 		a.objects[w.Resource][w.Key] = w.After
 	}
+	w.at, w.version = a.Now().Time, a.version
 	if a.Changed != nil {
 		a.Changed(w)
 	}

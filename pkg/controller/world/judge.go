@@ -6,6 +6,8 @@ package world
 import (
 	"fmt"
 	"maps"
+	"math"
+	"slices"
 	"time"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -27,24 +29,55 @@ func (w *World) remember() {
 	for len(w.history) > 1 && now.Sub(w.history[1].at) > patience {
 		w.history = w.history[1:]
 	}
-	w.history = append(w.history, state{at: now, api: w.API, objects: objects})
+	w.history = append(w.history, state{at: now, version: w.API.version, api: w.API, objects: objects})
+}
+
+// moment is a time, and the version of the API server at which it was over;
+// unseen are earlier versions that no cache of the controller has yet.
+type moment struct {
+	at     time.Time
+	over   int64
+	unseen map[int64]bool
+}
+
+// seen is the state that the caches of the controller show, where each lags
+// behind by itself, but none by more than patience.
+func (w *World) seen() (state, moment) {
+	now := w.Clock.Now()
+	s := state{at: now, api: w.API, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}}
+	for resource, byKey := range w.API.objects {
+		s.objects[resource] = maps.Clone(byKey)
+	}
+	until, own := moment{now, math.MaxInt64, map[int64]bool{}}, map[object]bool{}
+	for _, late := range slices.Backward(w.pending) {
+		o := object{late.Resource, late.Key}
+		if own[o] = own[o] || late.Ours; own[o] || now.Sub(late.at) > patience {
+			continue
+		}
+		until.unseen[late.version] = true
+		if s.objects[o.resource][o.key] = late.Before; late.Before == nil {
+			delete(s.objects[o.resource], o.key)
+		}
+	}
+	return s, until
 }
 
 // judge compares one write of the controller with the invariants. It breaks
-// one only where no state that it may rest on allows it: one that was there no
-// longer than patience ago, with our own writes since then.
+// one only where no state that it may rest on allows it: what the caches show,
+// or what was there no longer than patience ago, with our own writes since then.
 func (w *World) judge(write Write) {
-	var breaches []string
-	until := w.Clock.Now()
+	seen, until := w.seen()
+	breaches := w.check(seen, until, write)
+	if len(breaches) == 0 {
+		return
+	}
+	until.unseen = nil
 	for i := len(w.history) - 1; i >= 0; i-- {
 		found := w.check(w.history[i], until, write)
-		until = w.history[i].at
+		until = moment{at: w.history[i].at, over: w.history[i].version}
 		if len(found) == 0 {
 			breaches = nil
 			break
-		}
-		if breaches == nil {
-			breaches = found
 		}
 	}
 	w.Breaches = append(w.Breaches, breaches...)
@@ -67,7 +100,7 @@ func (w *World) overlay(write Write) {
 type breachFunc func(format string, args ...any)
 
 // check gives what a write breaks if it rests on a state as it was until then.
-func (w *World) check(s state, until time.Time, write Write) []string {
+func (w *World) check(s state, until moment, write Write) []string {
 	var breaches []string
 	breach := func(format string, args ...any) {
 		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
@@ -77,7 +110,7 @@ func (w *World) check(s state, until time.Time, write Write) []string {
 	if !ok {
 		return breaches
 	}
-	t.at = until
+	t.moment = until
 	switch {
 	case write.Resource == servicesResource:
 		w.checkFlip(t, write, breach)

@@ -5,7 +5,6 @@ package world
 
 import (
 	"strings"
-	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -33,7 +32,7 @@ type crowd struct{ ours, all int32 }
 // leaves fewer ready pods, in all or behind a role Service that carries anything,
 // than the Deployment had before; fewer only where the user wants fewer of the
 // Rollout.
-func (w *World) checkMigration(s state, until time.Time, write Write, breach breachFunc) {
+func (w *World) checkMigration(s state, until moment, write Write, breach breachFunc) {
 	d := s.workload()
 	if d == nil || d.Kind != v1alpha1.WorkloadDeployment || w.before == 0 || write.After == nil {
 		return
@@ -71,8 +70,8 @@ func (w *World) checkMigration(s state, until time.Time, write Write, breach bre
 
 // serves reports whether a Service may have carried anything of late: without a
 // data plane nobody can tell.
-func (w *World) serves(service string, at time.Time) bool {
-	return len(w.weighings) == 0 || w.lately(service, truth{at: at, total: 100}) > 0
+func (w *World) serves(service string, until moment) bool {
+	return len(w.weighings) == 0 || w.lately(service, truth{moment: until, total: 100}) > 0
 }
 
 func roleNames(ro *v1alpha1.Rollout) []string {

@@ -20,6 +20,7 @@ import (
 // never change.
 type state struct {
 	at      time.Time
+	version int64
 	api     *API
 	objects map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured
 }
@@ -27,7 +28,8 @@ type state struct {
 // truth is one state read in the plainest way, independent of the routers and
 // the planner.
 type truth struct {
-	at   time.Time // of the write's decision, at the latest
+	moment // of the write's decision, at the latest
+
 	ro   *v1alpha1.Rollout
 	spec *v1alpha1.CanaryStrategy
 	// routed: weights are in route objects, and not in numbers of pods.

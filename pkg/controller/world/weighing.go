@@ -15,6 +15,7 @@ import (
 // and where it acknowledges, what it last acknowledged too.
 type weighing struct {
 	at           time.Time
+	version      int64
 	says, serves *unstructured.Unstructured
 	ours         bool
 }
@@ -34,7 +35,7 @@ func (w *World) weigh(write Write) {
 		return
 	}
 	all := w.weighings[write.Resource]
-	now := weighing{at: w.Clock.Now(), says: write.After, ours: write.Ours}
+	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours}
 	now.serves = now.says
 	if write.After != nil && len(all) > 0 && !acknowledged(write.After) {
 		now.serves = all[len(all)-1].serves
@@ -62,6 +63,11 @@ func acknowledged(obj *unstructured.Unstructured) bool {
 	return false
 }
 
+// after: a weighing is none that the decision could know of.
+func (m moment) after(one weighing) bool {
+	return !one.ours && (one.version >= m.over || m.unseen[one.version])
+}
+
 // lately is w(x) of the invariants: the highest weight of a Service in the
 // settle time that ends at the decision.
 func (w *World) lately(service string, t truth) int32 {
@@ -75,7 +81,7 @@ func (w *World) lately(service string, t truth) int32 {
 func (w *World) managedAt(t truth) bool {
 	for _, all := range w.weighings {
 		for _, one := range slices.Backward(all) {
-			if one.at.After(t.at) && !one.ours {
+			if t.after(one) {
 				continue
 			}
 			if len(w.API.carried(one.says, 1).managed)+len(w.API.carried(one.serves, 1).managed) > 0 {
@@ -93,7 +99,7 @@ func (w *World) during(t truth, tell func(carried)) {
 	for resource, all := range w.weighings {
 		from := t.at.Add(-settleOf(resource))
 		for _, one := range slices.Backward(all) {
-			if one.at.After(t.at) && !one.ours {
+			if t.after(one) {
 				continue
 			}
 			tell(w.API.carried(one.says, t.total))
