@@ -9,6 +9,7 @@ package world
 
 import (
 	"context"
+	"strconv"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -60,9 +61,9 @@ type World struct {
 	refusal string
 	// ackTimeout is the flag of that name.
 	ackTimeout time.Duration
-	caches     map[schema.GroupVersionResource]cache.Indexer
+	caches     map[schema.GroupVersionResource]*informed
 	// workloads has the caches of what a Rollout can refer to.
-	workloads map[schema.GroupVersionResource]cache.Indexer
+	workloads map[schema.GroupVersionResource]*informed
 	pending   []Write
 	events    *record.FakeRecorder
 	// unhang ends the write that hangs.
@@ -135,7 +136,7 @@ func New() *World {
 // caught up.
 func (w *World) Restart() {
 	kinds := kinds()
-	w.caches = map[schema.GroupVersionResource]cache.Indexer{
+	w.caches = map[schema.GroupVersionResource]*informed{
 		rolloutsResource: newIndexer(observe.RolloutIndexers(kinds)),
 		setsResource:     newIndexer(observe.SetIndexers()),
 		servicesResource: newIndexer(observe.ServiceIndexers()),
@@ -149,7 +150,7 @@ func (w *World) Restart() {
 			caches.Serve(gvr, w.caches[gvr])
 		}
 	}
-	w.workloads = map[schema.GroupVersionResource]cache.Indexer{}
+	w.workloads = map[schema.GroupVersionResource]*informed{}
 	for kind, resource := range workloadResources {
 		w.workloads[resource] = newIndexer(nil)
 		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
@@ -157,7 +158,7 @@ func (w *World) Restart() {
 	w.pending, w.held, w.down, w.unsure = nil, map[string]bool{}, false, map[object]bool{}
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
-			w.deliver(Write{Resource: resource, Key: key, After: obj})
+			w.deliver(Write{Resource: resource, Key: key, After: obj, version: w.API.version})
 		}
 	}
 	if w.events == nil {
@@ -181,8 +182,17 @@ func (w *World) Restart() {
 // kinds of data planes that the world has.
 func kinds() []mesh.Kind { return append(all.Kinds(), testRoute()) }
 
-func newIndexer(indexers cache.Indexers) cache.Indexer {
-	return cache.NewIndexer(cache.MetaNamespaceKeyFunc, indexers)
+// informed is the cache of an informer, which knows how far it has come.
+type informed struct {
+	cache.Indexer
+	version int64
+}
+
+// LastStoreSyncResourceVersion is the version that the cache has reached.
+func (i *informed) LastStoreSyncResourceVersion() string { return strconv.FormatInt(i.version, 10) }
+
+func newIndexer(indexers cache.Indexers) *informed {
+	return &informed{Indexer: cache.NewIndexer(cache.MetaNamespaceKeyFunc, indexers)}
 }
 
 func (w *World) clients() controller.Clients {
@@ -257,9 +267,12 @@ func (w *World) deliver(write Write) {
 }
 
 // keep what a write left in a cache, if the cache is there.
-func (w *World) keep(indexer cache.Indexer, write Write, elsewhere bool, as func(any) any) {
+func (w *World) keep(indexer *informed, write Write, elsewhere bool, as func(any) any) {
+	if indexer == nil {
+		return
+	}
+	indexer.version = max(indexer.version, write.version)
 	switch {
-	case indexer == nil:
 	case write.After == nil || elsewhere:
 		must(indexer.Delete(&metav1.ObjectMeta{Namespace: write.Key.Namespace, Name: write.Key.Name}))
 	default:
