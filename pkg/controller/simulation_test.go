@@ -64,7 +64,12 @@ func (s *simulation) begin() {
 	s.trial = drawTrial(s.t)
 	s.story.WriteString("# What this run of the simulation found.\n\n")
 	s.do("manual", "")
-	s.do("first", strings.Join(s.trial.steps, "\n")+"\n", "mesh", s.trial.mesh)
+	if steps := strings.Join(s.trial.steps, "\n") + "\n"; s.trial.scaleDown == "" {
+		s.do("first", steps, "mesh", s.trial.mesh)
+	} else {
+		s.do("migrate", steps, "mesh", s.trial.mesh, "scaleDown", s.trial.scaleDown)
+		s.do("resize", "", "to", fmt.Sprint(s.trial.replicas))
+	}
 	s.do("spec", s.trial.spec+"\n")
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
@@ -157,6 +162,9 @@ func (s *simulation) meddlers(often often) {
 	often(1, "resize", s.drawn("resize-set", rapid.SampledFrom(versions).Draw(s.t, "resized"), "0", "1", "3"))
 	often(1, "remove-set", s.drawn("remove", "set", "v1", "v2", "v3"))
 	often(1, "restart-controller", s.plain("restart-controller"))
+	if s.trial.scaleDown != "" {
+		often(2, "resize-workload", s.drawn("resize", "to", "0", "1", "3", "12"))
+	}
 	if s.trial.mesh == "none" {
 		return
 	}
@@ -231,6 +239,9 @@ func (s *simulation) settle() {
 	s.do("restore", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")
+	if s.trial.scaleDown != "" {
+		s.do("resize", "", "to", "1")
+	}
 	for _, image := range versions {
 		s.do("ready", "", image, "all")
 	}

@@ -18,6 +18,9 @@ type trial struct {
 	total int
 	steps []string
 	spec  string
+	// scaleDown of the Deployment that it takes over from, "" for none.
+	scaleDown string
+	replicas  int
 }
 
 func (s trial) routed() bool { return len(s.kinds()) > 0 }
@@ -45,7 +48,9 @@ func drawTrial(t *rapid.T) trial {
 			in[name] = v
 		}
 	}
-	optional(spec, "replicas", 1, 2, 3, 5, 10, 10)
+	s.replicas = rapid.SampledFrom([]int{10, 1, 2, 3, 5}).Draw(t, "replicas")
+	spec["replicas"] = s.replicas
+	s.scaleDown = rapid.SampledFrom([]string{"", "", "", "never", "onsuccess", "progressively"}).Draw(t, "scaleDown")
 	optional(spec, "minReadySeconds", 1)
 	optional(spec, "progressDeadlineSeconds", 30)
 	if spec["progressDeadlineSeconds"] != nil {

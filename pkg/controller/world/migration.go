@@ -34,7 +34,7 @@ type crowd struct{ ours, all int32 }
 // Rollout.
 func (w *World) checkMigration(s state, until moment, write Write, breach breachFunc) {
 	d := s.workload()
-	if d == nil || d.Kind != v1alpha1.WorkloadDeployment || w.before == 0 || write.After == nil {
+	if d == nil || d.Kind != v1alpha1.WorkloadDeployment || d.Size == 0 || w.before == 0 || write.After == nil {
 		return
 	}
 	ro := s.rollout()

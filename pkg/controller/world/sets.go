@@ -24,7 +24,7 @@ import (
 // template, which is that of another version, and its owner: "none", "gone"
 // (a deleted Rollout of this name) or "rollout". What is there already stays.
 func (w *World) doPlant(args map[string]string, _ string) error {
-	ro := w.Rollout()
+	ro := w.resolved()
 	template := ro.Spec.Template.DeepCopy()
 	template.Spec.Containers[0].Image = args["image"]
 	hash := replicaset.TemplateHash(template, ro.Status.CollisionCount)
@@ -73,7 +73,7 @@ func (w *World) doRehash(args map[string]string, _ string) error {
 		hash := w.set(key).Labels[replicaset.HashLabel]
 		hashes[hash] = "o" + hash
 		if args["as"] == "legacy" {
-			template := w.Rollout().Spec.Template.DeepCopy()
+			template := w.resolved().Spec.Template.DeepCopy()
 			template.Spec.Containers[0].Image = w.set(key).Spec.Template.Spec.Containers[0].Image
 			hashes[hash] = replicaset.LegacyTemplateHash(template, nil)
 		}

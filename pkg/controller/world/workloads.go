@@ -75,19 +75,26 @@ func (a *API) workload(resource schema.GroupVersionResource, obj *unstructured.U
 	return observe.WorkloadOf(decoded[runtime.Object](a, resource, obj))
 }
 
+// resolved is the Rollout with the template and the selector that its pods have.
+func (w *World) resolved() *v1alpha1.Rollout {
+	ro := w.Rollout().DeepCopy()
+	if seen := w.workload(); seen != nil {
+		ro.Spec.Template, ro.Spec.Selector = *seen.Template.DeepCopy(), seen.Selector.DeepCopy()
+	}
+	return ro
+}
+
 // template patches the pod template that the Rollout is made from: its own, or
 // that of what it refers to.
 func (w *World) template(patch func(*corev1.PodTemplateSpec)) error {
-	ro := w.Rollout()
+	ro := w.resolved()
 	resource, key, template := rolloutsResource, Key, &ro.Spec.Template
 	if ref := ro.Spec.WorkloadRef; ref != nil {
-		seen := w.workload()
-		if seen == nil {
+		if w.workload() == nil {
 			return fmt.Errorf("no %s %s", ref.Kind, ref.Name)
 		}
-		resource, key, template = workloadResources[ref.Kind], cache.NewObjectName(Namespace, ref.Name), &seen.Template
+		resource, key = workloadResources[ref.Kind], cache.NewObjectName(Namespace, ref.Name)
 	}
-	template = template.DeepCopy()
 	patch(template)
 	path := "/" + strings.Join(templatePath(resource), "/")
 	data, err := json.Marshal([]map[string]any{{"op": "replace", "path": path, "value": template}})
