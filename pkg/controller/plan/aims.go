@@ -60,6 +60,15 @@ func (v *view) asked(index int) (weight, size, enough int32) {
 	return weight, size, v.canary.Enough(enough)
 }
 
+// managed are the routes that the steps up to index ask for. A promotion in full
+// asks for none.
+func (v *view) managed(index int) []mesh.Managed {
+	if v.promoteFull() {
+		return nil
+	}
+	return managedAt(v.canary, index)
+}
+
 // floored is the least that minPodsPerReplicaSet leaves of a number of pods,
 // never more than D. No pods stay none.
 func (v *view) floored(pods int32) int32 {

@@ -240,16 +240,20 @@ func wantSuperseded(v *view) target {
 func wantHeld(v *view) target {
 	t := target{hold: true, aims: v.frozen(v.seen.canary)}
 	if v.current != nil {
-		t.managed = managedAt(v.canary, v.index)
+		t.managed = v.managed(v.index)
 	}
 	return t
 }
 
 // wantPaused freezes the steps and the pods of the canary. The weight stays
 // where the steps before this one brought it, or wherever it is on its way
-// from there to what this step asks.
+// from there to what this step asks; a promotion in full has no step.
 func wantPaused(v *view) target {
-	t := target{canary: v.current.Hash, managed: managedAt(v.canary, v.index)}
+	t := target{canary: v.current.Hash, managed: v.managed(v.index)}
+	if v.promoteFull() {
+		t.hold, t.aims = true, v.frozen(v.seen.canary)
+		return t
+	}
 	before, _, _ := v.asked(v.index - 1)
 	asked, _, enough := v.asked(v.index)
 	t.weight = min(max(v.seen.canary, min(before, asked)), max(before, asked))
@@ -284,8 +288,6 @@ func wantPromote(v *view) target {
 	}
 	t.aims[v.stable.Hash] = aim{size: v.stableSize(t.weight)}
 	t.aims[v.current.Hash] = aim{size: v.desired}
-	if !v.promoteFull() {
-		t.managed = managedAt(v.canary, len(v.steps))
-	}
+	t.managed = v.managed(len(v.steps))
 	return t
 }
