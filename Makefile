@@ -41,8 +41,11 @@ test-dataplanes: ## the tests that send traffic through a real data plane
 e2e: ## the tests on a real API server alone
 	hack/e2e.sh
 
-sim: ## random rollouts with faults; SEED= repeats one, N= says how many
+sim: ## random rollouts with faults; SEED= says where to begin, N= how many
 	hack/sim.sh
+
+mutate: ## does the simulation notice each gate that is switched off?
+	hack/mutate.sh
 
 bench: ## benchmarks and counters
 	hack/bench.sh
@@ -62,4 +65,4 @@ update: ## generate clients, definitions and manifests
 clean: ## remove what was built
 	rm -rf bin build
 
-.PHONY: help demo playground build run image manifests test test-dataplanes e2e sim bench rewrite-stories lint verify update clean
+.PHONY: help demo playground build run image manifests test test-dataplanes e2e sim mutate bench rewrite-stories lint verify update clean

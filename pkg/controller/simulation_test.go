@@ -79,7 +79,21 @@ func (s *simulation) begin() {
 	}
 	s.do("deploy", "", "image", "v2")
 	s.forward()
+	s.quiet()
 	s.do("manual", "")
+}
+
+// quiet lets a rollout that nothing is wrong with come to rest at its step, and
+// asks the oracle.
+func (s *simulation) quiet() {
+	if !rapid.Bool().Draw(s.t, "quiet") {
+		return
+	}
+	s.do("ready", "", "v2", "all")
+	s.do("wait", "", "for", "80s")
+	if wrong := s.w.Oracle(); wrong != "" {
+		s.fail(wrong + "\n" + s.w.Show())
+	}
 }
 
 // forward lets an update come as far as some step before anything goes wrong.

@@ -52,12 +52,12 @@ func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool
 		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
 	case role == mesh.Canary && len(v.seen.managed) > 0:
 		o.block(GateWeight, service, "route "+v.seen.managed[0], "no managed route")
+	case v.carried(role) == 0:
+		return true
 	case v.observed(role) > 0:
 		o.block(GateWeight, service, v.observed(role), 0)
-	case v.carried(role) > 0:
-		v.blockOnSettle(service, v.observed(role), o)
 	default:
-		return true
+		v.blockOnSettle(service, v.observed(role), o)
 	}
 	return false
 }

@@ -16,6 +16,8 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	switch {
 	case slices.Equal(next.managed, wanted):
 	case !open && len(next.managed) == 0:
+	case t.selects[t.stable] != t.stableHash() && len(next.managed) == 0:
+		// somebody has pointed S elsewhere, and all that is ours makes way
 	case open && len(next.managed) == 0 && len(before.managed) == 0:
 		// not shown yet: its canary has just become available
 	default:
