@@ -44,7 +44,7 @@ func TestAutoscalerRestsThroughACanary(t *testing.T) {
 	t.Parallel()
 	for _, metric := range []string{"cpu", "external"} {
 		for _, dynamic := range []bool{false, true} {
-			for _, pods := range []int{10, 100} {
+			for _, pods := range []int{10, 50} {
 				for _, load := range []float64{0.92, 1.05} {
 					t.Run(fmt.Sprintf("%s dynamic %v: %d pods, %v of their load", metric, dynamic, pods, load), func(t *testing.T) {
 						t.Parallel()
