@@ -40,13 +40,16 @@ type moment struct {
 	unseen map[int64]bool
 }
 
-// seen is the state that the caches of the controller show, where each lags
-// behind by itself, but none by more than patience.
-func (w *World) seen() (state, moment) {
+// seen is the state that the caches of the controller show before a write, where
+// each lags behind by itself, but none by more than patience.
+func (w *World) seen(write Write) (state, moment) {
 	now := w.Clock.Now()
 	s := state{at: now, api: w.API, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}}
 	for resource, byKey := range w.API.objects {
 		s.objects[resource] = maps.Clone(byKey)
+	}
+	if s.objects[write.Resource][write.Key] = write.Before; write.Before == nil {
+		delete(s.objects[write.Resource], write.Key)
 	}
 	until, own := moment{now, math.MaxInt64, map[int64]bool{}}, map[object]bool{}
 	for _, late := range slices.Backward(w.pending) {
@@ -66,7 +69,7 @@ func (w *World) seen() (state, moment) {
 // one only where no state that it may rest on allows it: what the caches show,
 // or what was there no longer than patience ago, with our own writes since then.
 func (w *World) judge(write Write) {
-	seen, until := w.seen()
+	seen, until := w.seen(write)
 	breaches := w.check(seen, until, write)
 	if len(breaches) == 0 {
 		return
