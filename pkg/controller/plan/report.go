@@ -33,7 +33,8 @@ func report(v *view, t target, o orders) Plan {
 	v.reportManaged(st)
 	v.reportRestart(st, pos)
 	v.reportBlocked(st, o)
-	p.Events = append(pos.events, v.tellWeight(st)...)
+	p.Events = append(v.tellAdded(st), pos.events...)
+	p.Events = append(p.Events, v.tellWeight(st)...)
 	p.Events = append(p.Events, v.reportConditions(st, t, pos)...)
 	p.Finished = v.reportDuration(st, pos)
 	st.Phase, st.Message = v.phase(st)
@@ -41,6 +42,15 @@ func report(v *view, t target, o orders) Plan {
 	p.Hold = !o.untold && v.holdable(st)
 	p.After = v.after(st, pos, o)
 	return p
+}
+
+// tellAdded tells once of a rollout that has no status yet.
+func (v *view) tellAdded(st *v1alpha1.RolloutStatus) []Event {
+	if v.status.ObservedGeneration != "" || st.ObservedGeneration == "" {
+		return nil
+	}
+	name := v.Rollout.Namespace + "/" + v.Rollout.Name
+	return []Event{{Reason: v1alpha1.EventRolloutAddedToInformer, Message: "Rollout resource added to informer: " + name}}
 }
 
 // create is the hash of the revision to make: the one of the template, where
