@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -95,9 +96,13 @@ func (s state) selects(service string) string {
 
 // owned are the ReplicaSets of the Rollout.
 func (s state) owned() []*appsv1.ReplicaSet {
+	ro := s.rollout()
+	if ro == nil {
+		return nil
+	}
 	var all []*appsv1.ReplicaSet
 	for _, stored := range s.objects[setsResource] {
-		if rs := s.api.set(stored); rs.Labels[replicaset.HashLabel] != "" {
+		if rs := s.api.set(stored); metav1.IsControlledBy(rs, ro) {
 			all = append(all, rs)
 		}
 	}
