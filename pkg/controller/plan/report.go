@@ -317,7 +317,7 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 		if deadline != nil {
 			due = append(due, deadline.Sub(v.Now))
 			if gate := v.canary.DrainGate; gate != nil {
-				due = append(due, deadline.Add(time.Duration(gate.TimeoutSeconds)*time.Second).Sub(v.Now))
+				due = append(due, drainDue(*deadline, gate).Sub(v.Now))
 			}
 		}
 	}

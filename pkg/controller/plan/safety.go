@@ -259,7 +259,7 @@ func (v *view) sameReady(role mesh.Role) bool {
 	if role == mesh.Stable {
 		other = v.Slots[mesh.Canary].Ready
 	}
-	return mine >= other && (mine > 0 || v.desired == 0)
+	return mine > 0 && mine >= other
 }
 
 // carriesThroughS is the weight that the pods of r carry behind S: all of it
@@ -286,7 +286,7 @@ func (v *view) carriesThroughS(r *Revision) int32 {
 	if v.stableHolds() {
 		enough -= v.budget.Unavailable
 	}
-	if pods >= enough && pods > 0 || pods > 0 && v.canaryPods() == 0 {
+	if pods > 0 && (pods >= enough || v.canaryPods() == 0) {
 		return v.total
 	}
 	return replicaset.Carries(pods, v.desired, v.total)

@@ -59,7 +59,7 @@ func (v *view) settleAim(r *Revision, a aim, o *orders) Set {
 // drained is what a drain gate leaves of r, whose delay is over.
 func (v *view) drained(r *Revision, o *orders) Set {
 	gate := v.canary.DrainGate
-	if gate == nil || !v.Now.Before(drainDue(r, gate)) {
+	if gate == nil || !v.Now.Before(drainDue(*r.Deadline, gate)) {
 		return Set{}
 	}
 	keep := r.Spec
@@ -73,9 +73,9 @@ func (v *view) drained(r *Revision, o *orders) Set {
 	return Set{Size: keep, Deadline: r.Deadline}
 }
 
-// drainDue is when a drain gate gives up on r, which has a deadline.
-func drainDue(r *Revision, gate *v1alpha1.DrainGate) time.Time {
-	return r.Deadline.Add(time.Duration(gate.TimeoutSeconds) * time.Second)
+// drainDue is when a drain gate gives up on a revision with that deadline.
+func drainDue(deadline time.Time, gate *v1alpha1.DrainGate) time.Time {
+	return deadline.Add(time.Duration(gate.TimeoutSeconds) * time.Second)
 }
 
 // bounded keeps n, where the user wants that, from starting more pods at a
