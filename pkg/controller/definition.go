@@ -16,6 +16,7 @@ import (
 // server that drops them would make every sync find its last write undone.
 var own = [][]string{
 	{"blockedOn"}, {"managed"}, {"canary", "pausedStep"}, {"canary", "weights", "since"}, {"canary", "weights", "pods"},
+	{"canary", "weights", "edition"}, {"canary", "weights", "editionSince"},
 }
 
 // CheckDefinition refuses to work with a definition of Rollouts that is not ours.

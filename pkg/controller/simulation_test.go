@@ -192,6 +192,7 @@ func (s *simulation) meddlers(often often) {
 		return
 	}
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
+	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))
 	often(2, "revert", func(*rapid.T) { s.do("revert", "", "by", "argocd") })
 	often(1, "drop-managed", s.plain("drop-managed"))
 	often(1, "remove-route", func(t *rapid.T) {

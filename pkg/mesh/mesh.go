@@ -138,6 +138,10 @@ type State struct {
 	Manager string
 	// ResourceVersion of the object that this was read from.
 	ResourceVersion string
+	// Edition differs after every edit that may change what the object carries,
+	// and never comes back: an edit that is undone leaves its trace in it. What
+	// a data plane answers is none.
+	Edition string
 	// Ours: something is still on the object that Remove would take away, a
 	// managed route or our annotation.
 	Ours bool

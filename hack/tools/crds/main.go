@@ -70,10 +70,9 @@ var ours = []string{
 
 // A MicroTime must have six digits after the second, or no client can decode
 // the object.
-const (
-	microTime    = "status.canary.weights.since"
-	microPattern = `\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
-)
+var microTimes = []string{"status.canary.weights.since", "status.canary.weights.editionSince"}
+
+const microPattern = `\.[0-9]{6}(Z|[+-][0-9]{2}:[0-9]{2})$`
 
 // limits are what the controller checks, or the API server when pods are made.
 // A spec that breaks one is stored, and shown as invalid.
@@ -94,7 +93,7 @@ func shape(schema object, path []string) {
 	if !slices.ContainsFunc(ours, func(p string) bool { return under(path, p) }) {
 		delete(schema, "description")
 	}
-	if strings.Join(path, ".") == microTime {
+	if slices.Contains(microTimes, strings.Join(path, ".")) {
 		schema["pattern"] = microPattern
 	}
 	if strings.Join(path, ".") != "spec.replicas" {

@@ -38,9 +38,11 @@ type traffic struct {
 	// lowest is the least canary weight on any object of theirs.
 	stable, canary, lowest int32
 	managed                []string
+	// edition of the route objects, "" where there are none.
+	edition string
 	// matches: the goal of the current step is what the objects say.
 	matches bool
-	// settled: final, and unchanged for as long as the settle time.
+	// settled: final, and untouched for as long as the settle time.
 	settled bool
 }
 
@@ -126,7 +128,10 @@ func (v *view) observe() traffic {
 	t.final = t.all && (t.acked || v.ackOverdue())
 	slices.Sort(t.managed)
 	t.managed = slices.Compact(t.managed)
-	t.settled = t.final && v.recorded(t) && v.settles(t) <= 0
+	if v.routed {
+		t.edition = v.edition()
+	}
+	t.settled = v.settled(t)
 	return t
 }
 

@@ -29,7 +29,7 @@ func report(v *view, t target, o orders) Plan {
 	st := v.status.DeepCopy()
 	v.reportPosition(st, pos)
 	v.reportCounters(st)
-	v.reportTraffic(st)
+	v.reportTraffic(st, t.rule == "AtRest" && st.Phase == v1alpha1.RolloutPhaseHealthy)
 	v.reportManaged(st)
 	v.reportRestart(st, pos)
 	v.reportBlocked(st, o)
@@ -39,7 +39,7 @@ func report(v *view, t target, o orders) Plan {
 	p.Finished = v.reportDuration(st, pos)
 	st.Phase, st.Message = v.phase(st)
 	p.Status = *st
-	p.Hold = !o.untold && v.holdable(st)
+	p.Hold = v.holdable(st)
 	p.After = v.after(st, pos, o)
 	return p
 }
@@ -150,8 +150,9 @@ func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 }
 
 // reportTraffic tells what was observed, and since when. While nothing can be
-// observed the last values stand, unverified.
-func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
+// observed the last values stand, unverified. While a healthy rollout is at rest
+// no edition is told of that changes no weight: nothing waits for it to settle.
+func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	old := st.Canary.Weights
 	switch {
 	case !v.routed:
@@ -161,9 +162,14 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus) {
 		now := metav1.NewMicroTime(v.Now)
 		st.Canary.Weights.Since = &now
 		st.Canary.Weights.Pods = min(v.canaryPods(), v.need(v.seen.canary))
-		if old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights) {
+		st.Canary.Weights.Edition, st.Canary.Weights.EditionSince = v.seen.edition, &now
+		same := old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights)
+		if same {
 			st.Canary.Weights.Since = old.Since
 			st.Canary.Weights.Pods = max(old.Pods, st.Canary.Weights.Pods)
+		}
+		if old != nil && old.EditionSince != nil && (old.Edition == v.seen.edition || same && resting) {
+			st.Canary.Weights.Edition, st.Canary.Weights.EditionSince = old.Edition, old.EditionSince
 		}
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
@@ -304,7 +310,7 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 	var due []time.Duration
 	due = append(due, pos.after)
 	if v.routed && v.seen.final && !v.seen.settled {
-		due = append(due, max(v.settles(v.seen), time.Millisecond))
+		due = append(due, v.settles(v.seen))
 	}
 	if w := v.status.Canary.Weights; v.routed && v.Settings.AckTimeout > 0 && v.seen.all && !v.seen.acked && w != nil && w.Since != nil {
 		due = append(due, w.Since.Add(v.Settings.AckTimeout).Sub(v.Now))

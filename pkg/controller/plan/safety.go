@@ -43,8 +43,6 @@ type orders struct {
 	// workload is the size of the referenced Deployment, nil for as it is.
 	workload *int32
 	blocked  []Blocked
-	// untold: the route waits until status has the weights that are seen.
-	untold bool
 }
 
 func (o *orders) block(gate, object string, have, want any) {
@@ -122,21 +120,7 @@ func (v *view) allowRoute(t target, o *orders) {
 	r := route(v.Rollout)
 	r.Weight = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
-	if o.untold = !v.told(r); !o.untold {
-		o.route = &r
-	}
-}
-
-// told reports whether status has every weight that r takes from a side. One
-// that is overwritten before would have to settle, and nobody would know.
-func (v *view) told(r mesh.Route) bool {
-	w := v.status.Canary.Weights
-	if w == nil {
-		return false
-	}
-	canary := r.Weight >= v.seen.canary || w.Canary.Weight >= v.seen.canary
-	stable := v.total-r.Weight >= v.seen.stable || w.Stable.Weight >= v.seen.stable
-	return canary && stable
+	o.route = &r
 }
 
 // urgent reports whether r takes weight off the canary, or off stable pods that

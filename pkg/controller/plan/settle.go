@@ -4,6 +4,8 @@
 package plan
 
 import (
+	"fmt"
+	"hash/fnv"
 	"slices"
 	"time"
 
@@ -11,16 +13,36 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
 
-// recorded reports whether status.canary.weights describes what is observed;
-// only then does its Since count.
+// recorded reports whether the weights in status are those that are observed;
+// only then does their Since count.
 func (v *view) recorded(t traffic) bool {
 	w := v.status.Canary.Weights
 	return w != nil && w.Since != nil && sameWeights(w, v.weights(t))
 }
 
-// sameWeights compares all but Since and Pods.
+// settled reports whether what is observed has stood for the settle time: the
+// same weights, and no edit in between that somebody has made and taken back.
+func (v *view) settled(t traffic) bool {
+	return t.final && v.recorded(t) && v.status.Canary.Weights.Edition == t.edition && v.settles(t) <= 0
+}
+
+// sameWeights compares what is carried, and how well that is known.
 func sameWeights(a, b *v1alpha1.TrafficWeights) bool {
 	return a.Canary == b.Canary && a.Stable == b.Stable && sameBool(a.Verified, b.Verified)
+}
+
+// edition of all route objects, those included that are about to be given back.
+func (v *view) edition() string {
+	all := fnv.New64a()
+	for _, kind := range v.Traffic {
+		for _, s := range kind.Objects {
+			fmt.Fprintln(all, s.Object, s.Edition)
+		}
+	}
+	for _, o := range v.Orphans {
+		fmt.Fprintln(all, o.Object.Name, o.Edition)
+	}
+	return fmt.Sprintf("%x", all.Sum64())
 }
 
 func sameBool(a, b *bool) bool { return (a == nil) == (b == nil) && (a == nil || *a == *b) }
@@ -51,18 +73,18 @@ func (v *view) canAck() bool {
 	return slices.ContainsFunc(v.Traffic, func(o mesh.Observed) bool { return o.Best == mesh.Acked })
 }
 
-// settles is how long the observed weight has yet to stand, 0 or less once it
-// has settled. It means something only while it is recorded.
+// settles is how long what is observed has yet to stand, 0 or less for no
+// longer. It means something only while it is in status.
 func (v *view) settles(t traffic) time.Duration {
 	wait := v.Settings.SettleAcked
 	if !t.acked || slices.ContainsFunc(v.Traffic, func(o mesh.Observed) bool { return o.Best < mesh.Acked }) {
 		wait = v.Settings.SettleUnacked
 	}
 	w := v.status.Canary.Weights
-	if w == nil || w.Since == nil {
+	if w == nil || w.Since == nil || w.EditionSince == nil {
 		return wait
 	}
-	return wait - v.Now.Sub(w.Since.Time)
+	return wait - min(v.Now.Sub(w.Since.Time), v.Now.Sub(w.EditionSince.Time))
 }
 
 // ackOverdue reports whether acknowledgement has been waited for long enough

@@ -133,10 +133,12 @@ type Workload struct {
 // we wrote. A Service has no Kind and no State.
 type Orphan struct {
 	Object v1alpha1.ManagedObject
-	// Level and Canary as observed; Clean: nothing of ours is left on it.
-	Level  mesh.Level
-	Canary int32
-	Clean  bool
+	// Level, Canary and Edition as observed; Clean: nothing of ours is left on
+	// it.
+	Level   mesh.Level
+	Canary  int32
+	Edition string
+	Clean   bool
 }
 
 // Ref is a referenced object that is not as it must be.

@@ -24,7 +24,7 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 	}
 	weight, managed := int32(0), false
 	if t.routed {
-		weight, managed = w.lately(name, t), w.managedAt(t)
+		weight, managed = w.lately(name, t), w.managedLately(t)
 	}
 	serves := weight > 0 || name == t.canary && managed
 	have := t.available(hash)

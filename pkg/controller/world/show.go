@@ -150,7 +150,7 @@ func (w *World) ShowWeights() string {
 		return "none\n"
 	}
 	shown := *weights
-	shown.Since = nil
+	shown.Since, shown.Edition, shown.EditionSince = nil, "", nil
 	text, err := yaml.Marshal(shown)
 	must(err)
 	return w.named(string(text))

@@ -50,7 +50,7 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	if r.hash == t.current() && t.filledFor() < t.desired {
 		keep = min(keep, t.filledFor())
 	}
-	if t.selects[t.canary] == r.hash && t.desired > 0 && w.managedAt(t) {
+	if t.selects[t.canary] == r.hash && t.desired > 0 && w.managedLately(t) {
 		keep = max(keep, 1)
 	}
 	if r.after < keep {
@@ -106,7 +106,7 @@ func (w *World) checkSurge(t truth, r resized, breach breachFunc) {
 func (w *World) superseding(t truth) bool {
 	hash := t.selects[t.canary]
 	return !t.atStable() && hash != "" && hash != t.current() && hash != t.stableHash() && t.sets[hash] != nil &&
-		(w.lately(t.canary, t) > 0 || w.managedAt(t))
+		(w.lately(t.canary, t) > 0 || w.managedLately(t))
 }
 
 // filledFor is the D for which the current revision had all its pods, so that

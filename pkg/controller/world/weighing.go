@@ -76,21 +76,12 @@ func (w *World) lately(service string, t truth) int32 {
 	return highest
 }
 
-// managedAt: at the decision a managed route is on an object, or its data plane
-// has not yet said that it is gone.
-func (w *World) managedAt(t truth) bool {
-	for _, all := range w.weighings {
-		for _, one := range slices.Backward(all) {
-			if t.after(one) {
-				continue
-			}
-			if len(w.API.carried(one.says, 1).managed)+len(w.API.carried(one.serves, 1).managed) > 0 {
-				return true
-			}
-			break
-		}
-	}
-	return false
+// managedLately: there was a managed route in the settle time that ends at the
+// decision.
+func (w *World) managedLately(t truth) bool {
+	there := false
+	w.during(t, func(c carried) { there = there || len(c.managed) > 0 })
+	return there
 }
 
 // during tells of all that was carried in the settle time that ends at the

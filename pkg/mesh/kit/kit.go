@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
@@ -281,6 +282,7 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	state.Matches = err == nil && equality.Semantic.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)
 	state.ResourceVersion = obj.GetResourceVersion()
+	state.Edition = string(obj.GetUID()) + "/" + strconv.FormatInt(obj.GetGeneration(), 10)
 	return state, nil
 }
 

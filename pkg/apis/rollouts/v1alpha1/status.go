@@ -189,6 +189,13 @@ type TrafficWeights struct {
 	// Since when these weights have been observed, to the microsecond.
 	// +optional
 	Since *metav1.MicroTime `json:"since,omitempty"`
+	// Edition stands for the versions of the route objects that the weights were
+	// read from: it differs after every edit of one, whoever made it.
+	// +optional
+	Edition string `json:"edition,omitempty"`
+	// EditionSince is when this edition was first seen, to the microsecond.
+	// +optional
+	EditionSince *metav1.MicroTime `json:"editionSince,omitempty"`
 	// Pods is the most pods that the canary has had for its weight since then,
 	// and no more than the weight needs. While it has them, it keeps its weight.
 	// +optional

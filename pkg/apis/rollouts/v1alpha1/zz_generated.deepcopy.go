@@ -3372,6 +3372,10 @@ func (in *TrafficWeights) DeepCopyInto(out *TrafficWeights) {
 		in, out := &in.Since, &out.Since
 		*out = (*in).DeepCopy()
 	}
+	if in.EditionSince != nil {
+		in, out := &in.EditionSince, &out.EditionSince
+		*out = (*in).DeepCopy()
+	}
 	return
 }
 

@@ -22,6 +22,11 @@ type TrafficWeightsApplyConfiguration struct {
 	Verified *bool `json:"verified,omitempty"`
 	// Since when these weights have been observed, to the microsecond.
 	Since *v1.MicroTime `json:"since,omitempty"`
+	// Edition stands for the versions of the route objects that the weights were
+	// read from: it differs after every edit of one, whoever made it.
+	Edition *string `json:"edition,omitempty"`
+	// EditionSince is when this edition was first seen, to the microsecond.
+	EditionSince *v1.MicroTime `json:"editionSince,omitempty"`
 	// Pods is the most pods that the canary has had for its weight since then,
 	// and no more than the weight needs. While it has them, it keeps its weight.
 	Pods *int32 `json:"pods,omitempty"`
@@ -75,6 +80,22 @@ func (b *TrafficWeightsApplyConfiguration) WithVerified(value bool) *TrafficWeig
 // If called multiple times, the Since field is set to the value of the last call.
 func (b *TrafficWeightsApplyConfiguration) WithSince(value v1.MicroTime) *TrafficWeightsApplyConfiguration {
 	b.Since = &value
+	return b
+}
+
+// WithEdition sets the Edition field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the Edition field is set to the value of the last call.
+func (b *TrafficWeightsApplyConfiguration) WithEdition(value string) *TrafficWeightsApplyConfiguration {
+	b.Edition = &value
+	return b
+}
+
+// WithEditionSince sets the EditionSince field in the declarative configuration to the given value
+// and returns the receiver, so that objects can be built by chaining "With" function invocations.
+// If called multiple times, the EditionSince field is set to the value of the last call.
+func (b *TrafficWeightsApplyConfiguration) WithEditionSince(value v1.MicroTime) *TrafficWeightsApplyConfiguration {
+	b.EditionSince = &value
 	return b
 }
 
