@@ -68,14 +68,15 @@ func weighing(change Weights) func(*bench, *unstructured.Unstructured) {
 	return func(b *bench, obj *unstructured.Unstructured) { b.Weigh(obj, b.Route.Stable, b.Route.Canary, change) }
 }
 
-// checkDrift: what somebody else does is seen, with his name, and is undone.
-// Shows compatibility 24.
+// checkDrift: what somebody else does is seen, with his name, and is undone; a
+// weight that came and went leaves its trace in the edition. Shows compatibility
+// 24.
 func checkDrift(t *testing.T, b *bench) {
 	r := b.route(20, header(preview), mirror(shadow, 50))
 	for _, d := range drifts() {
 		b.apply(t, r)
-		want := b.contents()
-		for _, o := range r.Objects {
+		want, was := b.contents(), b.observe(t, r)
+		for i, o := range r.Objects {
 			if o.WeightOnly && d.canary < 0 {
 				continue // it may have nothing of it
 			}
@@ -85,6 +86,9 @@ func checkDrift(t *testing.T, b *bench) {
 			b.settled(t, r)
 			if diff := cmp.Diff(want, b.contents()); diff != "" {
 				t.Errorf("%s: not repaired (-want +got):\n%s", d.name, diff)
+			}
+			if d.canary >= 0 && b.observe(t, r).Objects[i].Edition == was.Objects[i].Edition {
+				t.Errorf("%s: %s is of the same edition once that is undone", d.name, o)
 			}
 		}
 	}
