@@ -52,6 +52,9 @@ func (v *view) advance(t target, o *orders) position {
 	if p.stable == "" && v.stable != nil {
 		p.stable = v.stable.Hash
 	}
+	if v.swaps() && v.stable != nil && v.seen.all {
+		p.pingPong = cmp.Or(p.pingPong, v1alpha1.Ping) // before the weights can say otherwise
+	}
 	switch t.rule {
 	case "Roles":
 		p.pingPong = v1alpha1.Pong

@@ -29,7 +29,7 @@ func report(v *view, t target, o orders) Plan {
 	st := v.status.DeepCopy()
 	v.reportPosition(st, pos)
 	v.reportCounters(st)
-	v.reportTraffic(st, t.rule == "AtRest" && st.Phase == v1alpha1.RolloutPhaseHealthy)
+	v.reportTraffic(st, t.rule == "AtRest" && v.quiet())
 	v.reportManaged(st)
 	v.reportRestart(st, pos)
 	v.reportBlocked(st, o)
@@ -150,8 +150,8 @@ func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 }
 
 // reportTraffic tells what was observed, and since when. While nothing can be
-// observed the last values stand, unverified. While a healthy rollout is at rest
-// no edition is told of that changes no weight: nothing waits for it to settle.
+// observed the last values stand, unverified. At rest no edition is told of that
+// changes no weight, once nothing waits for it to settle.
 func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	old := st.Canary.Weights
 	switch {
@@ -174,6 +174,12 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
 	}
+}
+
+// quiet reports whether a healthy rollout has pods of the stable revision alone.
+func (v *view) quiet() bool {
+	more := func(r Revision) bool { return r.Spec > 0 && r.Hash != v.stable.Hash }
+	return v.status.Phase == v1alpha1.RolloutPhaseHealthy && !slices.ContainsFunc(v.Revisions, more)
 }
 
 // tellWeight tells of an observed weight that is not the last one told. That
