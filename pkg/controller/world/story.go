@@ -72,6 +72,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		}
 		if w.Manual {
 			w.Clock.Step(d)
+			w.deliverAll()
 			return nil
 		}
 		return w.Tick(d)

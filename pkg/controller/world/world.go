@@ -240,7 +240,8 @@ func (w *World) changed(write Write) {
 	}
 }
 
-// Hold lets the cache of a resource hear of nothing until Deliver.
+// Hold lets the cache of a resource hear of nothing until Deliver, or for as long
+// as a decision may be old: nobody can promise anything on an older cache.
 func (w *World) Hold(resource string) { w.held[resource] = true }
 
 // Deliver lets the caches hear of everything that they have not heard of.
@@ -252,7 +253,7 @@ func (w *World) Deliver() {
 func (w *World) deliverAll() {
 	var waiting []Write
 	for _, write := range w.pending {
-		if w.held[write.Resource.Resource] {
+		if w.held[write.Resource.Resource] && w.Clock.Since(write.at) <= patience {
 			waiting = append(waiting, write)
 			continue
 		}
