@@ -51,7 +51,7 @@ func (t truth) expected() (stable, canary, weight int32) {
 	weight = t.lastWeight()
 	canary = t.floored(t.need(weight))
 	pods, said, before := t.words()
-	if said && t.scaleIsWeight() {
+	if said && (t.scaleIsWeight() || t.spec.DynamicStableScale) {
 		pods = t.floored(pods)
 	}
 	switch {
