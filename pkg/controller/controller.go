@@ -66,7 +66,7 @@ func New(o Options, caches *observe.Caches) *Controller {
 	c := &Controller{Caches: caches}
 	c.Desk = &observe.Desk{
 		Observer: &observe.Observer{
-			Caches: caches, Kinds: o.Kinds, Routers: map[string]mesh.Router{}, Faults: observe.NewFaults(), Templates: observe.NewTemplates(),
+			Caches: caches, Kinds: o.Kinds, Routers: map[string]mesh.Router{}, Faults: observe.NewFaults(), Templates: observe.NewTemplates(), Verdicts: observe.NewVerdicts(),
 			Clock: o.Clock, Settings: o.Settings, Pods: scale.Pods(o.Clients.Kube), Gone: rollout.Gone(o.Clients.Rollouts),
 		},
 		Locks: loop.NewLocks(), Events: o.Events, Wake: c.Wake,

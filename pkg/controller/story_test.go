@@ -64,7 +64,7 @@ func checkFaults(t *testing.T, w *world.World) {
 	}
 	with := plan.For(s)
 	for _, p := range []*plan.Plan{&without, &with} {
-		p.Status, p.Events, p.Finished, p.Hold, p.After = v1alpha1.RolloutStatus{}, nil, nil, false, 0
+		p.Status, p.Events, p.Finished, p.After = v1alpha1.RolloutStatus{}, nil, nil, 0
 	}
 	if diff := cmp.Diff(without, with); diff != "" {
 		t.Errorf("a fault changes what is done (-without +with):\n%s", diff)

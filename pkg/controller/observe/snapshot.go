@@ -25,6 +25,7 @@ type Observer struct {
 	Routers   map[string]mesh.Router
 	Faults    *Faults
 	Templates *Templates
+	Verdicts  *Verdicts
 	Clock     clock.PassiveClock
 	Settings  plan.Settings
 	// Pods lists the pods of a rollout, live.
@@ -50,9 +51,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 		Rollout:  ro,
 		StepHash: stepHash(ro),
 		Faults:   o.Faults.Of(key),
-	}
-	for _, problem := range validation.Validate(ro, o.Kinds) {
-		s.Invalid = append(s.Invalid, problem.Error())
+		Invalid:  o.Verdicts.of(ro, o.Kinds),
 	}
 	o.resolve(&s)
 	revisions, going := o.revisions(ro)

@@ -57,8 +57,6 @@ type Plan struct {
 	// Finished is the record of the update that ends with the status write,
 	// nil for none; to be counted after it.
 	Finished *v1alpha1.RolloutDuration
-	// Hold: Status differs by counters alone, and may be held back.
-	Hold bool
 	// Events tell of the status write, and are sent after it.
 	Events []Event
 	// After is when to look again; 0 for only on a change.

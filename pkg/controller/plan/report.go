@@ -39,7 +39,6 @@ func report(v *view, t target, o orders) Plan {
 	p.Finished = v.reportDuration(st, pos)
 	st.Phase, st.Message = v.phase(st)
 	p.Status = *st
-	p.Hold = v.holdable(st)
 	p.After = v.after(st, pos, o)
 	return p
 }
@@ -266,13 +265,12 @@ func (v *view) reportBlocked(st *v1alpha1.RolloutStatus, o orders) {
 	}
 }
 
-// holdable reports whether st differs from what is stored by counters alone:
-// such a write can wait for the next one. The first write never waits.
-func (v *view) holdable(st *v1alpha1.RolloutStatus) bool {
-	if v.status.ObservedGeneration == "" {
-		return false
-	}
-	return equality.Semantic.DeepEqual(v.status, st) || equality.Semantic.DeepEqual(v.gist(v.status), v.gist(st))
+// Holdable reports whether the status of p, a plan for s, differs from what is
+// stored by counters alone: such a write can wait for the next one. The first
+// write never waits.
+func Holdable(s Snapshot, p Plan) bool {
+	v := look(s)
+	return v.status.ObservedGeneration != "" && equality.Semantic.DeepEqual(v.gist(v.status), v.gist(&p.Status))
 }
 
 // gist is status without what is only counted, without the words for that the

@@ -56,12 +56,12 @@ func (m moment) snapshot(t *testing.T) plan.Snapshot {
 	ro.Status.Canary.Weights = &v1alpha1.TrafficWeights{
 		Canary: v1alpha1.WeightDestination{Weight: m.weight, ServiceName: "canary", PodTemplateHash: "n"},
 		Stable: v1alpha1.WeightDestination{Weight: total - m.weight, ServiceName: "stable", PodTemplateHash: "s"},
-		Since:  &since,
+		Since:  &since, EditionSince: &since,
 	}
 	revision := func(hash string, number int64, pods int32) plan.Revision {
 		return plan.Revision{Name: "web-" + hash, Hash: hash, Number: number, Spec: pods, Replicas: pods, Ready: pods, Available: pods}
 	}
-	return plan.Snapshot{
+	s := plan.Snapshot{
 		Now: now, Rollout: ro, Template: "n", StepHash: "steps",
 		Revisions: []plan.Revision{revision("s", 1, m.stable), revision("n", 2, m.current)},
 		Slots: map[mesh.Role]plan.Slot{
@@ -70,6 +70,8 @@ func (m moment) snapshot(t *testing.T) plan.Snapshot {
 		},
 		Traffic: []mesh.Observed{{Kind: "test", Best: mesh.Accepted, Level: mesh.Accepted, Stable: total - m.weight, Canary: m.weight}},
 	}
+	ro.Status.Canary.Weights.Edition = plan.For(s).Status.Canary.Weights.Edition
+	return s
 }
 
 // sizes that the plan gives to n and s.

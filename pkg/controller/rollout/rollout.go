@@ -115,6 +115,7 @@ func Gone(rollouts clientset.Interface) func(context.Context, cache.ObjectName) 
 func (h *Hand) forget(key cache.ObjectName) {
 	h.Faults.Forget(key)
 	h.Templates.Forget(key)
+	h.Verdicts.Forget(key)
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.held, key)

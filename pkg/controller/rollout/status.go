@@ -66,7 +66,7 @@ func (h *Hand) status(ctx context.Context, key cache.ObjectName, s plan.Snapshot
 		h.hold(key, false)
 		return 0, nil
 	}
-	if wait := h.hold(key, p.Hold); wait > 0 {
+	if wait := h.hold(key, plan.Holdable(s, p)); wait > 0 {
 		return wait, nil
 	}
 	patch, err := statusPatch(s.Rollout, p.Status)

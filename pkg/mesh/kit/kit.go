@@ -11,12 +11,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
-	"k8s.io/apimachinery/pkg/api/equality"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
@@ -279,7 +279,7 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	}
 	state.Object = o
 	state.Ours = Edited(obj, route.Rollout) || len(state.Managed) > 0
-	state.Matches = err == nil && equality.Semantic.DeepEqual(obj.Object, edited.Object)
+	state.Matches = err == nil && reflect.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)
 	state.ResourceVersion = obj.GetResourceVersion()
 	state.Edition = string(obj.GetUID()) + "/" + strconv.FormatInt(obj.GetGeneration(), 10)
