@@ -111,9 +111,20 @@ func (t truth) scaleIsWeight() bool {
 	return asWeight
 }
 
-// expectedPair is the pods of both sides without traffic routing: of the
-// candidates of 2.9.3, step A, the one whose share is nearest to the weight.
+// expectedPair is the pods of both sides without traffic routing: the vectors of
+// 2.9.3, and with role Services the last pod of stable, which stays until its
+// Service is re-pointed unless maxSurge 0 leaves no other way (edge case 20).
 func (t truth) expectedPair() (stable, canary int32) {
+	stable, canary = t.nearestPair()
+	if t.selects[t.stable] == t.stableHash() && t.ro.Spec.MaxSurge() > 0 {
+		stable = max(stable, 1)
+	}
+	return stable, canary
+}
+
+// nearestPair is, of the candidates of 2.9.3, step A, the one whose share is
+// nearest to the weight.
+func (t truth) nearestPair() (stable, canary int32) {
 	weight, d := t.lastWeight(), t.desired
 	zero := weight == 0 || weight == 100 || d == 1 && t.ro.Spec.MaxSurge() == 0
 	floor, ceil := weight*d/100, (weight*d+99)/100
