@@ -6,6 +6,7 @@ package controller_test
 import (
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -26,12 +27,23 @@ import (
 // What all of them together have seen is the diagram of docs/state-machine.md.
 func TestStories(t *testing.T) {
 	t.Parallel()
+	var mu sync.Mutex
 	var passages []world.Passage
 	told := 0
+	t.Cleanup(func() { // the stories are told in parallel, and go on when this function has returned
+		if files, err := filepath.Glob("testdata/stories/*.txt"); err != nil || told == len(files) {
+			checkStateMachine(t, passages)
+		}
+	})
 	datadriven.Walk(t, "testdata/stories", func(t *testing.T, path string) {
+		told++ // one after the other until here
+		t.Parallel()
 		w := world.New()
-		w.OnPass = func(p world.Passage) { passages = append(passages, p) }
-		told++
+		w.OnPass = func(p world.Passage) {
+			mu.Lock()
+			defer mu.Unlock()
+			passages = append(passages, p)
+		}
 		datadriven.RunTest(t, path, func(t *testing.T, d *datadriven.TestData) string {
 			args := map[string]string{}
 			for _, a := range d.CmdArgs {
@@ -42,9 +54,6 @@ func TestStories(t *testing.T) {
 			return shown
 		})
 	})
-	if files, err := filepath.Glob("testdata/stories/*.txt"); err != nil || told == len(files) {
-		checkStateMachine(t, passages)
-	}
 }
 
 // checkFaults, edge case 25: what the hands have met may be told by a plan, and
