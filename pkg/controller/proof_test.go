@@ -35,8 +35,9 @@ var reason = regexp.MustCompile("^(Not yet|Does not apply): .")
 
 // TestProofs compares the last column of each page with what stories and tests
 // say of themselves. With -rewrite it writes that column.
+//
+// It is not parallel: with -rewrite the stories that it reads are being written.
 func TestProofs(t *testing.T) {
-	t.Parallel()
 	heads := append(storyHeads(t), testComments(t)...)
 	for _, p := range proofs {
 		path := filepath.Join("../../docs", p.page)
