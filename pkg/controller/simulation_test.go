@@ -74,9 +74,7 @@ func (s *simulation) begin() {
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
 	s.do("wait", "", "for", "6s")
-	if wrong := s.w.Unrest(); wrong != "" {
-		s.fail("the first version: " + wrong + "\n" + s.w.Show())
-	}
+	s.demand(s.w.Unrest())
 	s.do("deploy", "", "image", "v2")
 	s.forward()
 	s.quiet()
@@ -90,8 +88,24 @@ func (s *simulation) quiet() {
 		return
 	}
 	s.do("ready", "", "v2", "all")
+	s.stand()
+	s.demand(s.w.Oracle())
+}
+
+// stand lets a rollout come as far as it can by itself, and demands that it
+// says what keeps it there (invariant 13).
+func (s *simulation) stand() {
 	s.do("wait", "", "for", "80s")
-	if wrong := s.w.Oracle(); wrong != "" {
+	before := s.w.Version()
+	s.do("wait", "", "for", "11s")
+	if s.w.Version() == before {
+		s.demand(s.w.Silence())
+	}
+}
+
+// demand fails unless nothing is wrong.
+func (s *simulation) demand(wrong string) {
+	if wrong != "" {
 		s.fail(wrong + "\n" + s.w.Show())
 	}
 }
@@ -250,6 +264,11 @@ func (s *simulation) ready(t *rapid.T) {
 // settle makes the world friendly, and demands that the rollout gets to where
 // its user wants it, by an abort or by a promotion (invariants 8, 9 and 12).
 func (s *simulation) settle() {
+	if rapid.Bool().Draw(s.t, "stands") {
+		s.do("auto", "")
+		s.stand() // with all that is broken in the cluster
+		s.do("manual", "")
+	}
 	s.do("restore", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")
@@ -260,15 +279,17 @@ func (s *simulation) settle() {
 		s.do("ready", "", image, "all")
 	}
 	s.do("auto", "")
+	if rapid.Bool().Draw(s.t, "steps on") {
+		s.stand()
+		s.demand(s.w.Oracle())
+	}
 	end := rapid.SampledFrom([]string{"abort", "promote-full"}).Draw(s.t, "end")
 	if end == "promote-full" {
 		s.do("retry", "")
 	}
 	s.do(end, "")
 	s.do("wait", "", "for", "400s")
-	if wrong := s.w.Unrest(); wrong != "" {
-		s.fail(wrong + "\n" + s.w.Show())
-	}
+	s.demand(s.w.Unrest())
 	before := s.w.Version()
 	s.do("wait", "", "for", "120s")
 	if after := s.w.Version(); after != before {

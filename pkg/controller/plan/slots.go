@@ -38,7 +38,7 @@ func (v *view) ownedByAnother(slot Slot) bool {
 func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool {
 	service := "Service " + slot.Service
 	if slot.Hash == "" {
-		return v.allowAdoption(role, slot, r, o)
+		return v.adoptsNobody(role, slot, r) || v.allowAdoption(role, slot, r, o)
 	}
 	if available(r) == 0 && v.desired > 0 {
 		o.block(GateCapacity, "ReplicaSet "+r.Name, 0, 1)
@@ -84,6 +84,12 @@ func (v *view) allowAdoption(role mesh.Role, slot Slot, r *Revision, o *orders) 
 		return false
 	}
 	return true
+}
+
+// adoptsNobody: where there are to be no pods, a Service without a hash and
+// without an endpoint may select stable, as there will be no pod to wait for.
+func (v *view) adoptsNobody(role mesh.Role, slot Slot, r *Revision) bool {
+	return v.desired == 0 && slot.Endpoints == 0 && v.stable != nil && r.Hash == v.stable.Hash && (role == mesh.Stable || v.carried(role) == 0)
 }
 
 // repairs: S has nothing to lose where no endpoint is ready, or where its

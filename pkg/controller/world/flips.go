@@ -32,6 +32,7 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 	case t.desired > 0 && have == 0 && t.endpoints[name] > 0:
 		breach("INV-1: selector %q -> %q, which has no available pod, of a Service with %d endpoints", old, hash, t.endpoints[name])
 	case old == "" && have >= max(1, t.size(hash)) && have >= t.need(weight):
+	case t.desired == 0 && t.endpoints[name] == 0 && hash == t.stableHash() && (name == t.stable || !serves):
 	case w.unknown(t) && t.routed && !t.dead(name):
 		breach("INV-4: selector %q -> %q while a route is unknown", old, hash)
 	case old != "" && !serves:

@@ -40,8 +40,7 @@ func (w *World) Oracle() string {
 // nothing else.
 func (t truth) restsAtStep() bool {
 	st := t.ro.Status
-	resting := t.index() < len(t.spec.Steps) && t.spec.Steps[t.index()].Pause != nil && t.spec.Steps[t.index()].Pause.Duration == nil
-	return resting && len(st.PauseConditions) > 0 && !st.Abort && !st.PromoteFull && !t.ro.Spec.Paused && t.desired > 0 &&
+	return t.pausedAtStep() && !st.PromoteFull && !t.ro.Spec.Paused && t.desired > 0 &&
 		st.StableRS != "" && !t.atStable() && st.Phase == v1alpha1.RolloutPhasePaused && t.sets[t.current()] != nil
 }
 

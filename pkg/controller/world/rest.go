@@ -21,7 +21,23 @@ func (w *World) Unrest() string {
 	if wrong := w.unlike(); wrong != "" {
 		return wrong
 	}
-	current := t.ro.Status.StableRS
+	if wrong := t.misplaced(); wrong != "" {
+		return wrong
+	}
+	switch st := t.ro.Status; {
+	case t.unadopted():
+		// a Service without a hash waits for a pod to be adopted for
+	case !st.Abort && st.Phase != v1alpha1.RolloutPhaseHealthy:
+		return "the rollout is " + string(st.Phase)
+	case st.Abort && st.Phase != v1alpha1.RolloutPhaseDegraded:
+		return "the aborted rollout is " + string(st.Phase)
+	}
+	return ""
+}
+
+// misplaced says what traffic or pods are not with stable alone, "" for none.
+func (t truth) misplaced() string {
+	current := t.stableHash()
 	switch {
 	case len(t.managed) > 0:
 		return "a managed route is left"
@@ -29,15 +45,9 @@ func (w *World) Unrest() string {
 		return fmt.Sprintf("weights are %v", t.weight)
 	case !t.rests(t.stable), t.spec.PingPong == nil && !t.rests(t.canary):
 		return fmt.Sprintf("Services select %v, stable is %s", t.selects, current)
-	case t.unadopted():
-		// a Service without a hash waits for a pod to be adopted for
-	case !t.ro.Status.Abort && t.ro.Status.Phase != v1alpha1.RolloutPhaseHealthy:
-		return "the rollout is " + string(t.ro.Status.Phase)
-	case t.ro.Status.Abort && t.ro.Status.Phase != v1alpha1.RolloutPhaseDegraded:
-		return "the aborted rollout is " + string(t.ro.Status.Phase)
 	}
 	for hash, rs := range t.sets {
-		kept := t.ro.Status.Abort && hash == t.ro.Status.CurrentPodHash
+		kept := t.ro.Status.Abort && hash == t.current()
 		if hash == current && *rs.Spec.Replicas != t.desired || hash != current && *rs.Spec.Replicas != 0 && !kept {
 			return fmt.Sprintf("%s has %d pods", rs.Name, *rs.Spec.Replicas)
 		}
@@ -45,13 +55,44 @@ func (w *World) Unrest() string {
 	return ""
 }
 
-// rests: a Service, if there is one, selects stable, or with no pods nobody.
-func (t truth) rests(service string) bool {
-	hash := t.selects[service]
-	return service == "" || hash == t.stableHash() || hash == "" && t.desired == 0
+// Silence is the last part of invariant 13: what does not advance, and names no
+// gate that blocks it, "" for nothing. It is asked once nothing more is written.
+func (w *World) Silence() string {
+	t, ok := state{api: w.API, objects: w.API.objects}.truth()
+	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() {
+		return ""
+	}
+	if (t.atStable() || t.ro.Status.Abort) && t.misplaced() == "" {
+		return "" // all that is lacking is what pods do by themselves
+	}
+	return fmt.Sprintf("INV-13: the rollout is %s (%s), and nothing says what blocks it", t.ro.Status.Phase, t.ro.Status.Message)
 }
 
-// unadopted: there are to be no pods, and a Service selects no revision.
-func (t truth) unadopted() bool {
-	return t.desired == 0 && slices.ContainsFunc(t.services(), func(name string) bool { return t.selects[name] == "" })
+// waitsForUser: spec.paused is set, or the step is a pause without an end.
+func (t truth) waitsForUser() bool {
+	return t.ro.Spec.Paused && !t.ro.Status.Abort || t.pausedAtStep()
 }
+
+// pausedAtStep: the rollout is in a pause that has no end.
+func (t truth) pausedAtStep() bool {
+	if t.ro.Status.Abort || t.index() >= len(t.spec.Steps) || len(t.ro.Status.PauseConditions) == 0 {
+		return false
+	}
+	pause := t.spec.Steps[t.index()].Pause
+	return pause != nil && pause.Duration == nil
+}
+
+// rests: a Service, if there is one, selects stable, or waits for it to have a
+// pod.
+func (t truth) rests(service string) bool {
+	return service == "" || t.selects[service] == t.stableHash() || t.waits(service)
+}
+
+// waits: there are to be no pods, and a Service without a hash has those of
+// somebody else.
+func (t truth) waits(service string) bool {
+	return t.desired == 0 && t.selects[service] == "" && t.endpoints[service] > 0
+}
+
+// unadopted: a Service waits to be adopted.
+func (t truth) unadopted() bool { return slices.ContainsFunc(t.services(), t.waits) }
