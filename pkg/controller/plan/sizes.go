@@ -34,6 +34,7 @@ func (v *view) allowSizes(t target, o *orders) {
 			o.sets[r.Hash] = set
 		}
 	}
+	v.blockOnKept(t, o)
 }
 
 // settleAim turns an aim with a delay into a size: the revision keeps its pods
@@ -152,6 +153,20 @@ func (v *view) filledFor(r *Revision, size int32, t target) int32 {
 		return 0
 	default:
 		return r.FilledFor
+	}
+}
+
+// blockOnKept says why, without routing, an old revision keeps pods though all
+// is to be stable's: too few others are available.
+func (v *view) blockOnKept(t target, o *orders) {
+	if v.routed || t.rule != "AtRest" && t.rule != "Returning" && t.rule != "Aborted" || v.paused() {
+		return
+	}
+	for hash, a := range t.aims {
+		if hash != v.stable.Hash && a.size > 0 {
+			o.block(GateCapacity, "ReplicaSet "+v.stable.Name, available(v.stable), v.desired)
+			return
+		}
 	}
 }
 

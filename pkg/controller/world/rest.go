@@ -47,7 +47,7 @@ func (t truth) misplaced() string {
 		return fmt.Sprintf("Services select %v, stable is %s", t.selects, current)
 	}
 	for hash, rs := range t.sets {
-		kept := t.ro.Status.Abort && hash == t.current()
+		kept := t.routed && t.ro.Status.Abort && hash == t.current()
 		if hash == current && *rs.Spec.Replicas != t.desired || hash != current && *rs.Spec.Replicas != 0 && !kept {
 			return fmt.Sprintf("%s has %d pods", rs.Name, *rs.Spec.Replicas)
 		}
