@@ -30,7 +30,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 func (t truth) managedRoutes() (names []string, open bool) {
 	st := t.ro.Status
 	open = t.selects[t.canary] == t.current() && t.available(t.current()) > 0 && t.desired > 0 &&
-		!st.Abort && !st.PromoteFull && st.StableRS != "" && !t.atStable()
+		!st.Abort && !st.PromoteFull && t.sets[t.stableHash()] != nil && !t.atStable()
 	if !open {
 		return nil, false
 	}

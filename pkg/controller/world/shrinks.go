@@ -67,8 +67,8 @@ func (w *World) checkBudget(t truth, write Write, breach breachFunc) {
 	if !ok {
 		return
 	}
-	all := t.allAvailable()
-	left := all - t.available(r.hash) + min(r.after, t.available(r.hash))
+	all := t.allHeld()
+	left := all - max(0, t.held(r.hash)-r.after)
 	switch {
 	case r.after > r.before && t.routed:
 		return

@@ -145,11 +145,20 @@ func (t truth) size(hash string) int32 {
 	return 0
 }
 
-// allAvailable pods of all revisions.
-func (t truth) allAvailable() int32 {
+// held pods of a revision: one that was just made smaller keeps what it has of
+// its new size, told of or not.
+func (t truth) held(hash string) int32 {
+	if rs := t.sets[hash]; rs != nil {
+		return min(*rs.Spec.Replicas, rs.Status.AvailableReplicas)
+	}
+	return 0
+}
+
+// allHeld pods of all revisions.
+func (t truth) allHeld() int32 {
 	var sum int32
 	for hash := range t.sets {
-		sum += t.available(hash)
+		sum += t.held(hash)
 	}
 	return sum
 }
