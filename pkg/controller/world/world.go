@@ -21,6 +21,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh/all"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
+	appsv1 "k8s.io/api/apps/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -263,8 +264,19 @@ func (w *World) deliverAll() {
 }
 
 func (w *World) deliver(write Write) {
-	w.keep(w.caches[write.Resource], write, elsewhere(write), func(obj any) any { return obj })
+	w.keep(w.caches[write.Resource], write, elsewhere(write), stripped)
 	w.keep(w.workloads[write.Resource], write, false, func(obj any) any { return observe.WorkloadOf(obj) })
+}
+
+// stripped: of a ReplicaSet's template an informer keeps what it means.
+func stripped(obj any) any {
+	rs, ok := obj.(*appsv1.ReplicaSet)
+	if !ok {
+		return obj
+	}
+	rs = rs.DeepCopy()
+	observe.StripTemplate(rs)
+	return rs
 }
 
 // keep what a write left in a cache, if the cache is there.
