@@ -9,13 +9,13 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
@@ -37,42 +37,64 @@ type mutation struct {
 	gate, file, function, line, by string
 }
 
+// run tries as many mutants at a time as there are processors, each worker in a
+// copy of its own, and prints them in the order of the list.
 func run(module, dir, list, rollouts string, only []string) error {
 	all, err := read(list)
 	if err != nil {
 		return err
 	}
+	if len(only) > 0 {
+		all = slices.DeleteFunc(all, func(m mutation) bool { return !slices.Contains(only, m.gate) })
+	}
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	for _, name := range []string{"go.mod", "go.sum"} {
-		if err := copyFile(filepath.Join(module, name), filepath.Join(dir, name)); err != nil {
+	todo := make(chan int, len(all))
+	results := make([]chan result, len(all))
+	for i := range all {
+		results[i] = make(chan result, 1)
+		todo <- i
+	}
+	close(todo)
+	for worker := range runtime.NumCPU() {
+		own := filepath.Join(dir, strconv.Itoa(worker))
+		if err := copyModule(module, own); err != nil {
 			return err
 		}
-	}
-	if err := os.CopyFS(filepath.Join(dir, "pkg"), os.DirFS(filepath.Join(module, "pkg"))); err != nil {
-		return err
+		go func() {
+			for i := range todo {
+				results[i] <- all[i].try(own, rollouts)
+			}
+		}()
 	}
 	fmt.Println("| gate | where | rollouts | the first that it breaks |\n|---|---|---|---|")
 	var lived []string
-	for _, m := range all {
-		if len(only) > 0 && !slices.Contains(only, m.gate) {
-			continue
+	for i, m := range all {
+		r := <-results[i]
+		if r.err != nil {
+			return fmt.Errorf("%s: %w", m.gate, r.err)
 		}
-		after, breach, err := m.try(dir, rollouts)
-		if err != nil {
-			return fmt.Errorf("%s: %w", m.gate, err)
-		}
-		if breach == "" {
+		if r.breach == "" {
 			lived = append(lived, m.gate)
-			after, breach = rollouts, "**none**"
+			r.after, r.breach = rollouts, "**none**"
 		}
-		fmt.Printf("| %s | `%s()` | %s | %s |\n", m.gate, m.function, after, breach)
+		fmt.Printf("| %s | `%s()` | %s | %s |\n", m.gate, m.function, r.after, r.breach)
 	}
 	if len(lived) > 0 {
 		return fmt.Errorf("gates that nothing needs: %s", strings.Join(lived, "; "))
 	}
 	return nil
+}
+
+// copyModule copies what the simulation is built from.
+func copyModule(module, dir string) error {
+	for _, name := range []string{"go.mod", "go.sum"} {
+		if err := copyFile(filepath.Join(module, name), filepath.Join(dir, name)); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(filepath.Join(dir, "pkg"), os.DirFS(filepath.Join(module, "pkg")))
 }
 
 // read mutations, each of four lines: "# gate", "file function", "- line" and
@@ -102,42 +124,60 @@ var (
 	reason = regexp.MustCompile(`INV-\d+|MIGRATION|ORACLE|edge case \d+|budget`)
 )
 
-// try the simulation on the mutant. breach is "" if it passes.
-func (m mutation) try(dir, rollouts string) (after, breach string, err error) {
+// result of the simulation on a mutant. breach is "" if it passes; otherwise it
+// is what broke first, after so many rollouts.
+type result struct {
+	after, breach string
+	err           error
+}
+
+// try the simulation on the mutant, in a copy of the module that is left as it
+// was.
+func (m mutation) try(dir, rollouts string) (r result) {
 	path := filepath.Join(dir, m.file)
 	text, err := os.ReadFile(path)
 	if err != nil {
-		return "", "", err
+		return result{err: err}
 	}
 	mutant, err := m.apply(string(text))
 	if err != nil {
-		return "", "", err
+		return result{err: err}
 	}
 	if err := os.WriteFile(path, []byte(mutant), 0o600); err != nil {
-		return "", "", err
+		return result{err: err}
 	}
-	defer func() { err = errors.Join(err, os.WriteFile(path, text, 0o600)) }()
+	defer func() { r.err = errors.Join(r.err, os.WriteFile(path, text, 0o600)) }()
 
-	var out bytes.Buffer
-	sim := exec.Command("go", "test", "-vet=off", "-count=1", "-timeout=0", "./pkg/controller", "-run=^TestSimulation$",
-		"-rapid.checks="+rollouts, "-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1ms")
-	sim.Dir, sim.Stdout, sim.Stderr = dir, &out, &out
-	if sim.Run() == nil {
-		return "", "", nil
+	build := exec.Command("go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", "sim", "./pkg/controller")
+	build.Dir = dir
+	if out, err := build.CombinedOutput(); err != nil {
+		return result{err: fmt.Errorf("%w: %s", err, out)}
 	}
-	found := failed.FindStringSubmatch(out.String())
+	sim := exec.Command("../../sim", "-test.run=^TestSimulation$", "-test.timeout=0",
+		"-rapid.checks="+rollouts, "-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1ms")
+	sim.Dir = filepath.Join(dir, "pkg", "controller")
+	out, err := sim.CombinedOutput()
+	if err == nil {
+		return result{}
+	}
+	return reading(string(out))
+}
+
+// reading of what a simulation says that failed.
+func reading(out string) result {
+	found := failed.FindStringSubmatch(out)
 	if found == nil {
-		return "", "", fmt.Errorf("the simulation did not run: %s", out.String())
+		return result{err: fmt.Errorf("the simulation did not run: %s", out)}
 	}
 	n, err := strconv.Atoi(found[1])
 	if err != nil {
-		return "", "", err
+		return result{err: err}
 	}
-	breach = found[2]
+	breach := found[2]
 	if short := reason.FindString(breach); short != "" {
 		breach = short
 	}
-	return strconv.Itoa(n + 1), breach, nil
+	return result{after: strconv.Itoa(n + 1), breach: breach}
 }
 
 // apply the mutation, which must have exactly one place in its function.
