@@ -138,6 +138,7 @@ func (s *simulation) actions() map[string]func(*rapid.T) {
 	s.clients(often)
 	s.meddlers(often)
 	s.troubles(often)
+	s.coincidences(often)
 	return actions
 }
 
@@ -157,7 +158,7 @@ func (s *simulation) clients(often often) {
 	often(3, "scale", s.drawn("scale", "to", "0", "1", "3", "4", "10", "15"))
 	often(2, "jitter", s.jitter)
 	often(3, "deploy", s.drawn("deploy", "image", "v1", "v2", "v3"))
-	often(1, "skip", s.drawn("skip", "to", "0", "1", "2", "5"))
+	often(1, "skip-to", s.drawn("skip", "to", "0", "1", "2", "5"))
 	often(1, "steps", func(t *rapid.T) { s.do("steps", strings.Join(drawSteps(t, s.trial), "\n")+"\n") })
 	often(1, "metadata", func(t *rapid.T) {
 		s.do("spec", rapid.SampledFrom([]string{
@@ -220,7 +221,7 @@ func (s *simulation) troubles(often often) {
 	often(2, "crash", s.drawn("crash", "after", "1", "2", "3"))
 	often(3, "hold", s.drawn("hold", "resource", "rollouts", "replicasets", "services", "endpointslices", "httproutes", "virtualservices", "testroutes"))
 	often(4, "deliver", s.plain("deliver"))
-	often(2, "sleep", s.drawn("sleep", "controller", "replicasets", "endpointslices"))
+	often(2, "sleep", s.drawn("sleep", "controller", "replicasets", "endpointslices", "kubelets"))
 	often(1, "blind", s.drawn("blind", "resource", "rollouts", "replicasets", "services", "httproutes", "virtualservices", "testroutes"))
 	often(3, "awake", s.plain("awake"))
 	often(2, "acks", s.drawn("acks", "on", "true", "false"))
@@ -229,8 +230,12 @@ func (s *simulation) troubles(often often) {
 	})
 }
 
-// work lets the loops do their part: some of them once, or all a few times.
+// work lets the loops do their part: some of them once, or all a few times. Now
+// and then everybody has known for long by then what has happened.
 func (s *simulation) work(t *rapid.T) {
+	if rapid.IntRange(0, 4).Draw(t, "late") == 4 {
+		s.do("wait", "", "for", "3s")
+	}
 	if rapid.Bool().Draw(t, "one") {
 		s.do("sync", "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
 		return

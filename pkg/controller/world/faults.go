@@ -27,12 +27,13 @@ var failures = map[string]func(Write) (before, after error){
 	"timeout": func(Write) (error, error) { return nil, apierrors.NewTimeoutError("timed out", 1) },
 }
 
-// FailNext makes our next write fail in one of the ways of failures.
-func (w *World) FailNext(how string) error {
-	if failures[how] == nil {
-		return fmt.Errorf("no way to fail %q", how)
+// failNext makes our next write fail in one of the ways of failures: fail
+// how=lost, fail how=lost of=services.
+func (w *World) failNext(args map[string]string, _ string) error {
+	if failures[args["how"]] == nil {
+		return fmt.Errorf("no way to fail %q", args["how"])
 	}
-	w.fail = how
+	w.fail, w.failOf = args["how"], args["of"]
 	return nil
 }
 
@@ -47,7 +48,7 @@ type object struct {
 
 func (w *World) failing(write Write) (before, after error) {
 	how := w.fail
-	if how == "" {
+	if how == "" || w.failOf != "" && w.failOf != write.Resource.Resource {
 		return nil, nil
 	}
 	w.fail = ""

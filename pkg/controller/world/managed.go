@@ -14,6 +14,8 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	before, next := w.API.carried(write.Before, t.total), w.API.carried(write.After, t.total)
 	wanted, open := t.managedRoutes()
 	switch {
+	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
+		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
 	case slices.Equal(next.managed, wanted):
 	case !open && len(next.managed) == 0:
 	case t.selects[t.stable] != t.stableHash() && len(next.managed) == 0:

@@ -60,7 +60,7 @@ func (w *World) Pods() {
 		rs := w.set(key)
 		ready := w.readyOf(rs)
 		status := appsv1.ReplicaSetStatus{
-			Replicas: *rs.Spec.Replicas, ReadyReplicas: ready, AvailableReplicas: ready, ObservedGeneration: rs.Generation,
+			Replicas: max(ready, *rs.Spec.Replicas), ReadyReplicas: ready, AvailableReplicas: ready, ObservedGeneration: rs.Generation,
 		}
 		if equality.Semantic.DeepEqual(status, rs.Status) {
 			continue
@@ -88,9 +88,12 @@ func (w *World) readyOf(rs *appsv1.ReplicaSet) int32 {
 	}
 	ready := w.ready[rs.Spec.Template.Spec.Containers[0].Image]
 	if ready == All {
-		return *rs.Spec.Replicas
+		ready = *rs.Spec.Replicas
 	}
-	return min(ready, *rs.Spec.Replicas)
+	if ready = min(ready, *rs.Spec.Replicas); w.asleep["kubelets"] {
+		return max(ready, rs.Status.ReadyReplicas)
+	}
+	return ready
 }
 
 func (w *World) patchStatus(resource schema.GroupVersionResource, key cache.ObjectName, status map[string]any) {

@@ -33,17 +33,8 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	if !ok || r.after >= r.before || !t.routed {
 		return
 	}
-	var weight int32
-	for _, service := range t.services() {
-		if t.selects[service] != r.hash {
-			continue
-		}
-		if w.unknown(t) {
-			weight = t.total
-		}
-		weight += w.lately(service, t)
-	}
-	keep := t.need(min(weight, t.total))
+	weight := w.carriedBy(t, r.hash)
+	keep := t.need(weight)
 	if pods, said, before := t.words(); said && before && r.hash == t.current() {
 		keep = min(keep, max(1, pods))
 	}
@@ -55,6 +46,38 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	}
 	if r.after < keep {
 		breach("INV-3: %d -> %d pods, weight %d needs %d", r.before, r.after, weight, keep)
+	}
+}
+
+// carriedBy is the weight of all Services that select a revision, at most W.
+func (w *World) carriedBy(t truth, hash string) int32 {
+	var weight int32
+	for _, service := range t.services() {
+		if t.selects[service] != hash {
+			continue
+		}
+		if w.unknown(t) {
+			weight = t.total
+		}
+		weight += w.lately(service, t)
+	}
+	return min(weight, t.total)
+}
+
+// checkDelay is the rest of invariant 3: the delay of a revision counts from
+// when it serves nothing any more.
+func (w *World) checkDelay(t truth, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil || !t.routed || t.desired == 0 {
+		return
+	}
+	before, after := write.Before.GetAnnotations()[v1alpha1.ScaleDownDeadlineAnnotation], write.After.GetAnnotations()[v1alpha1.ScaleDownDeadlineAnnotation]
+	if after == "" || after == before {
+		return
+	}
+	hash := write.After.GetLabels()[replicaset.HashLabel]
+	weight, managed := w.carriedBy(t, hash), t.selects[t.canary] == hash && w.managedLately(t)
+	if weight > 0 || managed {
+		breach("INV-3: the delay of %s begins under weight %d, managed routes %v", hash, weight, managed)
 	}
 }
 

@@ -29,6 +29,9 @@ func (w *World) checkSteps(t truth, write Write, breach breachFunc) {
 		if t.routed && w.unknown(t) && t.spec.Steps[i].Pause == nil {
 			breach("INV-4: step %d done while a route is unknown", i)
 		}
+		if step := t.spec.Steps[i]; t.routed && step.Pause == nil && step.SetCanaryScale == nil && w.unserved(t) {
+			breach("INV-13: step %d done before its route is acknowledged", i)
+		}
 		t.checkStep(i, before, breach)
 	}
 }
@@ -97,5 +100,8 @@ func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach bre
 	}
 	if t.routed && w.unknown(t) {
 		breach("INV-4: promoted while a route is unknown")
+	}
+	if t.routed && w.unserved(t) {
+		breach("INV-13: promoted before its route is acknowledged")
 	}
 }

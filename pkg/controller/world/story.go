@@ -106,7 +106,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		w.Pods()
 		return nil
 	},
-	"fail": func(w *World, args map[string]string, _ string) error { return w.FailNext(args["how"]) },
+	"fail": (*World).failNext,
 	"hang": (*World).doHang,
 	"quota": func(w *World, args map[string]string, _ string) error {
 		w.API.Quota = args["full"] == "true"

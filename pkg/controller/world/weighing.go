@@ -84,6 +84,23 @@ func (w *World) managedLately(t truth) bool {
 	return there
 }
 
+// unserved: at the decision the data plane of a route that acknowledges has yet
+// to do so. With --ack-timeout it need not.
+func (w *World) unserved(t truth) bool {
+	for _, all := range w.weighings {
+		for _, one := range slices.Backward(all) {
+			if t.after(one) {
+				continue
+			}
+			if one.says != nil && !acknowledged(one.says) && w.ackTimeout == 0 {
+				return true
+			}
+			break
+		}
+	}
+	return false
+}
+
 // during tells of all that was carried in the settle time that ends at the
 // decision, and of what we have written since.
 func (w *World) during(t truth, tell func(carried)) {

@@ -51,7 +51,7 @@ type World struct {
 	// held are the resources whose watch events wait until Deliver.
 	held map[string]bool
 	// asleep are the resources whose controller does nothing: ReplicaSets and
-	// EndpointSlices.
+	// EndpointSlices; and kubelets, without which no pod goes.
 	asleep map[string]bool
 	// blind are the resources that the API server lets nobody read one by one.
 	blind map[string]bool
@@ -92,10 +92,10 @@ type World struct {
 	doubt  *object
 	// Manual: nothing is synced but by Sync.
 	Manual bool
-	// fail is what happens to our next write; crash is how many writes are
-	// left before the controller dies.
-	fail  string
-	crash int
+	// fail is what happens to our next write, of failOf where that names a
+	// resource; crash is how many writes are left before the controller dies.
+	fail, failOf string
+	crash        int
 	// down: no controller runs.
 	down bool
 	// woken: one loop has woken the others.

@@ -1,0 +1,80 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package controller_test
+
+import (
+	"fmt"
+
+	"pgregory.net/rapid"
+)
+
+// coincidences are what seldom comes together by itself, and is what a gate is
+// there for: hack/mutations.txt.
+func (s *simulation) coincidences(often often) {
+	often(2, "half-seen", s.halfSeen)
+	often(1, "on-the-brink", s.onTheBrink)
+	if s.trial.routed() {
+		often(2, "in-doubt", s.inDoubt)
+	}
+}
+
+// halfSeen: pods come or go while one of those who tell of them sleeps, and the
+// user goes on.
+func (s *simulation) halfSeen(t *rapid.T) {
+	s.do("sleep", "", "controller", rapid.SampledFrom([]string{"replicasets", "endpointslices", "kubelets"}).Draw(t, "controller"))
+	switch rapid.SampledFrom([]string{"scale", "resize", "stable", "canary", "canary"}).Draw(t, "pods") {
+	case "scale":
+		s.do("scale", "", "to", rapid.SampledFrom([]string{"1", "3", "5", "12"}).Draw(t, "to"))
+	case "resize":
+		s.do("resize-set", "", "v2", rapid.SampledFrom([]string{"1", "3", "12"}).Draw(t, "to"))
+	case "stable":
+		s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "ready"))
+	default:
+		s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "ready"))
+	}
+	s.goOn(t)
+}
+
+// inDoubt: nobody knows what became of a write to a route, or can find out, and
+// the user goes on.
+func (s *simulation) inDoubt(t *rapid.T) {
+	resource := map[string]string{"gatewayAPI": "httproutes", "istio": "virtualservices", "testroutes": "testroutes"}[rapid.SampledFrom(s.trial.kinds()).Draw(t, "kind")]
+	s.do("blind", "", "resource", resource)
+	s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
+	s.do("promote", "")
+	s.round()
+	s.do("ready", "", "v2", "all")
+	s.goOn(t)
+}
+
+// onTheBrink: all is there for a promotion, and then its pods are not.
+func (s *simulation) onTheBrink(t *rapid.T) {
+	s.do("ready", "", "v2", "all")
+	s.do("promote-full", "")
+	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+		s.round()
+	}
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1"}).Draw(t, "left"))
+	s.do("wait", "", "for", "3s")
+	s.round()
+}
+
+// goOn is what the user does next, once everybody has had the time to hear of
+// what was before.
+func (s *simulation) goOn(t *rapid.T) {
+	s.round()
+	s.do("wait", "", "for", fmt.Sprint(rapid.SampledFrom([]int{3, 3, 6}).Draw(t, "later"), "s"))
+	switch next := rapid.SampledFrom([]string{"promote", "promote", "abort", "skip", "promote-full", "deploy"}).Draw(t, "next"); next {
+	case "skip":
+		s.do("skip", "", "to", "0")
+	case "deploy":
+		s.do("deploy", "", "image", "v3")
+		s.do("ready", "", "v3", "all")
+	default:
+		s.do(next, "")
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+		s.round()
+	}
+}
