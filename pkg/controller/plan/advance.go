@@ -265,7 +265,7 @@ func (v *view) done(t target, o *orders, p *position) bool {
 	case s.SetWeight != nil, s.SetHeaderRoute != nil, s.SetMirrorRoute != nil:
 		return v.sized(t, o) && (!v.routed || v.routeDone(o))
 	case s.SetCanaryScale != nil:
-		return v.sized(t, o)
+		return v.sized(t, o) && v.known(o)
 	default:
 		return false // refused by validation
 	}

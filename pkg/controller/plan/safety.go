@@ -186,8 +186,7 @@ func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
 	switch {
 	case !v.mayAdvance() && t.taker == nil:
 		return false // named already
-	case !v.seen.all:
-		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case !v.known(o):
 	case t.through && v.sameReady(mesh.Canary):
 		return true
 	case available(n) < t.enough:
@@ -295,6 +294,15 @@ func (v *view) allowManaged(t target, o *orders) []mesh.Managed {
 	default:
 		return t.managed
 	}
+}
+
+// known reports whether every route is: nothing advances while one is not.
+func (v *view) known(o *orders) bool {
+	if !v.routed || v.seen.all {
+		return true
+	}
+	o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	return false
 }
 
 // unknownKind names the first Kind that is not known.

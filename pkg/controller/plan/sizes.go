@@ -205,8 +205,7 @@ func (v *view) allowWorkload(o *orders) {
 	taken := v.takenOver()
 	size := max(0, v.desired-taken)
 	switch {
-	case v.routed && !v.seen.all:
-		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case !v.known(o):
 	case v.desired < w.Size:
 		v.blockOnWorkload(o)
 	case size >= w.Size:

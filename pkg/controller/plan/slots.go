@@ -48,8 +48,7 @@ func (v *view) allowFlip(role mesh.Role, slot Slot, r *Revision, o *orders) bool
 		return true
 	}
 	switch {
-	case v.routed && !v.seen.all:
-		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	case !v.known(o):
 	case role == mesh.Canary && len(v.seen.managed) > 0:
 		o.block(GateWeight, service, "route "+v.seen.managed[0], "no managed route")
 	case v.carried(role) == 0:
