@@ -52,10 +52,8 @@ func want(v *view) target {
 // gates.
 type target struct {
 	rule string
-	// weight of the canary. hold: rather the observed one; falling: the lower
-	// of both.
-	weight        int32
-	hold, falling bool
+	// weight of the canary.
+	weight int32
 	// enough pods of n for weight.
 	enough int32
 	// through: both Services select the same revision, and weight moves freely
@@ -155,7 +153,7 @@ func (v *view) isCurrent(r *Revision) bool { return v.current != nil && v.curren
 // wantFirstDeploy brings up the only version there is; traffic stays where it
 // is.
 func wantFirstDeploy(v *view) target {
-	t := target{falling: true, aims: map[string]aim{}}
+	t := target{aims: map[string]aim{}}
 	if n := v.revision(v.Template); n != nil {
 		t.aims[n.Hash] = aim{size: v.desired}
 	}
@@ -163,12 +161,12 @@ func wantFirstDeploy(v *view) target {
 }
 
 // wantNothing leaves everything as it is until status says how to go on.
-func wantNothing(*view) target { return target{hold: true, silent: true} }
+func wantNothing(*view) target { return target{silent: true} }
 
 // wantNewRevision only makes the new revision known: its pods, and all that
 // follows, come with the next rule.
 func wantNewRevision(v *view) target {
-	return target{hold: true, silent: true, aims: v.frozen(v.seen.canary)}
+	return target{silent: true, aims: v.frozen(v.seen.canary)}
 }
 
 // wantMisrouted takes all weight off S, so that it can be re-pointed: through a
@@ -181,8 +179,6 @@ func wantMisrouted(v *view) target {
 	t.aims[r.Hash] = aim{size: max(r.Spec, v.desired)}
 	if t.through || c.Hash == v.stable.Hash {
 		t.weight, t.enough = v.total, v.desired
-	} else {
-		t.falling = true
 	}
 	return t
 }
@@ -190,7 +186,7 @@ func wantMisrouted(v *view) target {
 // wantAborted takes the traffic back to S as far as s carries it, then C to s,
 // and n down after abortScaleDownDelaySeconds.
 func wantAborted(v *view) target {
-	t := target{falling: true, canary: v.restOfCanary(), aims: v.aims(0)}
+	t := target{canary: v.restOfCanary(), aims: v.aims(0)}
 	t.weight, t.waiting = v.ramp()
 	if n := v.current; n != nil {
 		t.aims[n.Hash] = aim{size: n.Spec}
@@ -206,7 +202,7 @@ func wantAborted(v *view) target {
 func wantReturning(v *view) target {
 	t := wantAtRest(v)
 	if s := v.Slots[mesh.Stable]; v.routed && v.desired > 0 && v.revision(s.Hash) != nil && !v.stableHolds() {
-		t.weight, t.falling, t.enough = v.total, false, v.filled()
+		t.weight, t.enough = v.total, v.filled()
 	}
 	return t
 }
@@ -214,7 +210,7 @@ func wantReturning(v *view) target {
 // wantAtRest keeps everything with s, and takes all others down after
 // scaleDownDelaySeconds, but not while paused.
 func wantAtRest(v *view) target {
-	t := target{falling: true, canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+	t := target{canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 	if v.paused() {
 		t.aims = v.frozen(0)
 	}
@@ -225,7 +221,7 @@ func wantAtRest(v *view) target {
 // before the canary Service can be re-pointed.
 func wantSuperseded(v *view) target {
 	t := wantStep(v)
-	t.weight, t.falling, t.managed = 0, true, nil
+	t.weight, t.managed = 0, nil
 	t.aims[v.stable.Hash] = aim{size: v.desired}
 	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
 		t.aims[old] = aim{delay: new(time.Duration)}
@@ -238,7 +234,7 @@ func wantSuperseded(v *view) target {
 
 // wantHeld leaves everything as it is, but lets s follow D.
 func wantHeld(v *view) target {
-	t := target{hold: true, aims: v.frozen(v.seen.canary)}
+	t := target{weight: v.seen.canary, aims: v.frozen(v.seen.canary)}
 	if v.current != nil {
 		t.managed = v.managed(v.index)
 	}
@@ -251,7 +247,7 @@ func wantHeld(v *view) target {
 func wantPaused(v *view) target {
 	t := target{canary: v.current.Hash, managed: v.managed(v.index)}
 	if v.promoteFull() {
-		t.hold, t.aims = true, v.frozen(v.seen.canary)
+		t.weight, t.aims = v.seen.canary, v.frozen(v.seen.canary)
 		return t
 	}
 	before, _, _ := v.asked(v.index - 1)

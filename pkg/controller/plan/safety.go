@@ -134,12 +134,6 @@ func (v *view) urgent(r *mesh.Route) bool {
 // either side, leads through here.
 func (v *view) allowWeight(t target, o *orders) int32 {
 	seen, goal := v.seen.canary, t.weight
-	if t.hold {
-		goal = seen
-	}
-	if t.falling {
-		goal = min(goal, seen)
-	}
 	carries := v.canaryCarries(t)
 	if goal > seen {
 		if v.allowRaise(t, goal, carries, o) {
