@@ -17,7 +17,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
 		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
 	case slices.Equal(next.managed, wanted):
-	case !open && len(next.managed) == 0:
+	case (!open || t.ready[t.canary] == 0) && len(next.managed) == 0:
 	case t.selects[t.stable] != t.stableHash() && len(next.managed) == 0:
 		// somebody has pointed S elsewhere, and all that is ours makes way
 	case open && len(next.managed) == 0 && len(before.managed) == 0:
