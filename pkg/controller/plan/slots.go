@@ -98,10 +98,10 @@ func (v *view) repairs(role mesh.Role, slot Slot) bool {
 }
 
 // rescues: while stable is dead, C may go to a newer revision under weight,
-// once that one carries it.
+// once that one carries it. Stable itself, which is all that S may go to, has no
+// pods for that.
 func (v *view) rescues(role mesh.Role, r *Revision) bool {
-	return role == mesh.Canary && v.stableDead() && v.isCurrent(r) && !v.atStable() &&
-		v.seen.all && available(r) >= max(1, v.need(v.carried(role)))
+	return v.stableDead() && v.seen.all && available(r) >= max(1, v.need(v.carried(role)))
 }
 
 // stableDead reports whether no pod of the stable revision is available.

@@ -37,12 +37,19 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 		breach("INV-4: selector %q -> %q while a route is unknown", old, hash)
 	case old != "" && !serves:
 	case name == t.stable && old != "" && (t.endpoints[name] == 0 || t.sets[old] == nil):
-	case name == t.canary && t.available(t.stableHash()) == 0 && have >= max(1, t.need(weight)):
+	case name == t.canary && t.stableDead() && have >= max(1, t.need(weight)):
 	case old == "":
 		breach("INV-1: adopted at %q with %d of %d pods, weight %d", hash, have, t.size(hash), weight)
 	default:
 		breach("INV-1: selector %q -> %q under weight %d, managed routes %v", old, hash, weight, managed)
 	}
+}
+
+// stableDead: no pod of the stable revision is available, and that is not news
+// which its status has yet to hear.
+func (t truth) stableDead() bool {
+	rs := t.sets[t.stableHash()]
+	return rs == nil || t.available(t.stableHash()) == 0 && rs.Status.ObservedGeneration >= rs.Generation
 }
 
 // dead: nobody is behind a Service, or its hash names nobody.

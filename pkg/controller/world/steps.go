@@ -26,6 +26,9 @@ func (w *World) checkSteps(t truth, write Write, breach breachFunc) {
 	}
 	from, to := max(0, int(*before.CurrentStepIndex)), int(*after.CurrentStepIndex)
 	for i := from; i < to && i < len(t.spec.Steps); i++ {
+		if gone := t.missing(); gone != "" {
+			breach("INV-13: step %d done without Service %s", i, gone)
+		}
 		if t.routed && w.unknown(t) && t.spec.Steps[i].Pause == nil {
 			breach("INV-4: step %d done while a route is unknown", i)
 		}
@@ -92,6 +95,9 @@ func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach bre
 		return
 	}
 	hash := after.StableRS
+	if gone := t.missing(); gone != "" {
+		breach("INV-13: promoted without Service %s", gone)
+	}
 	if have, least := t.available(hash), max(1, t.spec.Enough(t.filledFor())); have < least {
 		breach("INV-2: promoted with %d of %d pods", have, least)
 	}

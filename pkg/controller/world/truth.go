@@ -105,6 +105,17 @@ func (t truth) services() []string {
 	return slices.DeleteFunc([]string{t.stable, t.canary}, func(name string) bool { return name == "" })
 }
 
+// missing is a role Service that the spec names and that is not there, "" for
+// none: nothing advances without it.
+func (t truth) missing() string {
+	for _, name := range t.services() {
+		if _, there := t.selects[name]; !there {
+			return name
+		}
+	}
+	return ""
+}
+
 // other Service of the pair.
 func (t truth) other(service string) string {
 	if service == t.stable {

@@ -65,6 +65,8 @@ func (w *World) checkCanaryRaise(t truth, weight int32, breach breachFunc) {
 		breach("INV-9: w(C) %d -> %d while rolled back", t.weight[t.canary], weight)
 	case t.selects[t.canary] != t.current():
 		breach("INV-15: w(C) %d -> %d of a revision that is superseded", t.weight[t.canary], weight)
+	case t.missing() != "":
+		breach("INV-13: w(C) %d -> %d without Service %s", t.weight[t.canary], weight, t.missing())
 	case w.unknown(t):
 		breach("INV-4: w(C) %d -> %d while a route is unknown", t.weight[t.canary], weight)
 	}
