@@ -1,9 +1,10 @@
 // Copyright The Sluice Authors.
 // SPDX-License-Identifier: Apache-2.0
 
-// Command mutate switches off one gate of the planner at a time, in a copy of
-// the module, and runs the simulation on it: it has to fail. It prints a table
-// of what has killed each mutant, and fails where one lives.
+// Command mutate switches off one gate of the planner at a time and runs the
+// simulation: it has to fail. It prints a table of what has killed each mutant,
+// and fails where one lives. All mutants are in one binary, which is built from a
+// copy of the module; the environment says which of them works.
 //
 // Usage: mutate MODULE COPY MUTATIONS ROLLOUTS [GATE...]
 package main
@@ -32,13 +33,8 @@ func main() {
 	}
 }
 
-// mutation replaces one line of a function by another.
-type mutation struct {
-	gate, file, function, line, by string
-}
-
-// run tries as many mutants at a time as there are processors, each worker in a
-// copy of its own, and prints them in the order of the list.
+// run tries as many mutants at a time as there are processors, and prints them
+// in the order of the list.
 func run(module, dir, list, rollouts string, only []string) error {
 	all, err := read(list)
 	if err != nil {
@@ -47,7 +43,7 @@ func run(module, dir, list, rollouts string, only []string) error {
 	if len(only) > 0 {
 		all = slices.DeleteFunc(all, func(m mutation) bool { return !slices.Contains(only, m.gate) })
 	}
-	if err := os.RemoveAll(dir); err != nil {
+	if err := build(module, dir, all); err != nil {
 		return err
 	}
 	todo := make(chan int, len(all))
@@ -57,14 +53,10 @@ func run(module, dir, list, rollouts string, only []string) error {
 		todo <- i
 	}
 	close(todo)
-	for worker := range runtime.NumCPU() {
-		own := filepath.Join(dir, strconv.Itoa(worker))
-		if err := copyModule(module, own); err != nil {
-			return err
-		}
+	for range runtime.NumCPU() {
 		go func() {
 			for i := range todo {
-				results[i] <- all[i].try(own, rollouts)
+				results[i] <- simulate(dir, i, rollouts)
 			}
 		}()
 	}
@@ -87,42 +79,59 @@ func run(module, dir, list, rollouts string, only []string) error {
 	return nil
 }
 
-// copyModule copies what the simulation is built from.
-func copyModule(module, dir string) error {
-	for _, name := range []string{"go.mod", "go.sum"} {
-		if err := copyFile(filepath.Join(module, name), filepath.Join(dir, name)); err != nil {
+// build a simulation with all mutants in a copy of the module.
+func build(module, dir string, all []mutation) error {
+	if err := copyModule(module, dir); err != nil {
+		return err
+	}
+	byFile := map[string][]int{}
+	for i, m := range all {
+		byFile[m.file] = append(byFile[m.file], i)
+	}
+	for file, mutants := range byFile {
+		path := filepath.Join(dir, file)
+		text, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		mutated, err := mutate(string(text), all, mutants)
+		if err != nil {
+			return fmt.Errorf("%s: %w", file, err)
+		}
+		if err := os.WriteFile(path, []byte(mutated), 0o600); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(filepath.Dir(path), "zz_mutant.go"), []byte(chosen), 0o600); err != nil {
 			return err
 		}
 	}
-	return os.CopyFS(filepath.Join(dir, "pkg"), os.DirFS(filepath.Join(module, "pkg")))
+	compile := exec.Command("go", "test", "-c", "-o", "sim", "./pkg/controller")
+	compile.Dir = dir
+	if out, err := compile.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
 }
 
-// read mutations, each of four lines: "# gate", "file function", "- line" and
-// "+ line".
-func read(path string) ([]mutation, error) {
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return nil, err
+// copyModule copies what the simulation is built from.
+func copyModule(module, dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
 	}
-	var all []mutation
-	for block := range strings.SplitSeq(strings.TrimSpace(string(text)), "\n\n") {
-		lines := strings.Split(block, "\n")
-		if len(lines) != 4 {
-			return nil, fmt.Errorf("%s: %q has not four lines", path, lines[0])
+	if err := os.CopyFS(filepath.Join(dir, "pkg"), os.DirFS(filepath.Join(module, "pkg"))); err != nil {
+		return err
+	}
+	for _, name := range []string{"go.mod", "go.sum"} {
+		text, err := os.ReadFile(filepath.Join(module, name))
+		if err != nil {
+			return err
 		}
-		file, function, _ := strings.Cut(lines[1], " ")
-		all = append(all, mutation{
-			gate: strings.TrimPrefix(lines[0], "# "), file: file, function: function,
-			line: strings.TrimPrefix(lines[2], "- "), by: strings.TrimPrefix(lines[3], "+ "),
-		})
+		if err := os.WriteFile(filepath.Join(dir, name), text, 0o600); err != nil {
+			return err
+		}
 	}
-	return all, nil
+	return nil
 }
-
-var (
-	failed = regexp.MustCompile(`(?:failed|panic) after (\d+) tests?: ?(.*)`)
-	reason = regexp.MustCompile(`INV-\d+|MIGRATION|ORACLE|edge case \d+|budget`)
-)
 
 // result of the simulation on a mutant. breach is "" if it passes; otherwise it
 // is what broke first, after so many rollouts.
@@ -131,31 +140,11 @@ type result struct {
 	err           error
 }
 
-// try the simulation on the mutant, in a copy of the module that is left as it
-// was.
-func (m mutation) try(dir, rollouts string) (r result) {
-	path := filepath.Join(dir, m.file)
-	text, err := os.ReadFile(path)
-	if err != nil {
-		return result{err: err}
-	}
-	mutant, err := m.apply(string(text))
-	if err != nil {
-		return result{err: err}
-	}
-	if err := os.WriteFile(path, []byte(mutant), 0o600); err != nil {
-		return result{err: err}
-	}
-	defer func() { r.err = errors.Join(r.err, os.WriteFile(path, text, 0o600)) }()
-
-	build := exec.Command("go", "test", "-c", "-trimpath", "-ldflags=-s -w", "-o", "sim", "./pkg/controller")
-	build.Dir = dir
-	if out, err := build.CombinedOutput(); err != nil {
-		return result{err: fmt.Errorf("%w: %s", err, out)}
-	}
+func simulate(dir string, mutant int, rollouts string) result {
 	sim := exec.Command("../../sim", "-test.run=^TestSimulation$", "-test.timeout=0",
 		"-rapid.checks="+rollouts, "-rapid.seed=1", "-rapid.nofailfile", "-rapid.shrinktime=1ms")
 	sim.Dir = filepath.Join(dir, "pkg", "controller")
+	sim.Env = append(os.Environ(), "GOMAXPROCS=1", "MUTANT="+strconv.Itoa(mutant))
 	out, err := sim.CombinedOutput()
 	if err == nil {
 		return result{}
@@ -163,11 +152,16 @@ func (m mutation) try(dir, rollouts string) (r result) {
 	return reading(string(out))
 }
 
+var (
+	failed = regexp.MustCompile(`(?:failed|panic) after (\d+) tests?: ?(.*)`)
+	reason = regexp.MustCompile(`INV-\d+|MIGRATION|ORACLE|edge case \d+|budget`)
+)
+
 // reading of what a simulation says that failed.
 func reading(out string) result {
 	found := failed.FindStringSubmatch(out)
 	if found == nil {
-		return result{err: fmt.Errorf("the simulation did not run: %s", out)}
+		return result{err: errors.New("the simulation did not run: " + out)}
 	}
 	n, err := strconv.Atoi(found[1])
 	if err != nil {
@@ -178,37 +172,4 @@ func reading(out string) result {
 		breach = short
 	}
 	return result{after: strconv.Itoa(n + 1), breach: breach}
-}
-
-// apply the mutation, which must have exactly one place in its function.
-func (m mutation) apply(text string) (string, error) {
-	start := regexp.MustCompile(`(?m)^func (\([^)]*\) )?` + m.function + `\(`).FindStringIndex(text)
-	if start == nil {
-		return "", fmt.Errorf("%s has no function %s", m.file, m.function)
-	}
-	length := strings.Index(text[start[0]:], "\n}\n")
-	body := text[start[0] : start[0]+length]
-	lines := strings.Split(body, "\n")
-	places := 0
-	for i, line := range lines {
-		if strings.TrimSpace(line) == m.line {
-			lines[i] = m.by
-			places++
-		}
-	}
-	if places != 1 {
-		return "", fmt.Errorf("%s: %q is there %d times in %s", m.file, m.line, places, m.function)
-	}
-	return text[:start[0]] + strings.Join(lines, "\n") + text[start[0]+length:], nil
-}
-
-func copyFile(from, to string) error {
-	text, err := os.ReadFile(from)
-	if err != nil {
-		return err
-	}
-	if err := os.MkdirAll(filepath.Dir(to), 0o750); err != nil {
-		return err
-	}
-	return os.WriteFile(to, text, 0o600)
 }
