@@ -149,14 +149,12 @@ func (v *view) allowWeight(t target, o *orders) int32 {
 // share of it. What they carry already they go on carrying while none is lost:
 // that D rises adds nothing to it.
 func (v *view) canaryCarries(t target) int32 {
-	slot := v.Slots[mesh.Canary]
-	r := v.revision(slot.Hash)
 	pods := v.canaryPods()
 	if t.through && v.sameReady(mesh.Canary) {
 		return v.total
 	}
 	carries := replicaset.Carries(pods, v.desired, v.total)
-	if r != nil && v.isCurrent(r) && t.enough > 0 {
+	if t.enough > 0 {
 		carries = max(carries, min(t.weight, replicaset.Carries(pods, t.enough, t.weight)))
 	}
 	if w := v.status.Canary.Weights; w != nil && w.Pods > 0 && w.Canary == v.destination(mesh.Canary, v.seen.canary) {
