@@ -133,6 +133,12 @@ func (v *view) superseded() bool {
 	return !v.seen.all || v.seen.canary > 0 || len(v.seen.managed) > 0
 }
 
+// servesThird: C carries something for a revision that is neither n nor s.
+func (v *view) servesThird() bool {
+	r := v.revision(v.Slots[mesh.Canary].Hash)
+	return r != nil && !v.isCurrent(r) && r.Hash != v.stable.Hash && !v.idle(r)
+}
+
 // held: template or steps differ, and spec or references are not in order.
 func (v *view) held() bool { return v.current == nil || (!v.mayAdvance() && v.outdated()) }
 
@@ -184,13 +190,14 @@ func wantMisrouted(v *view) target {
 }
 
 // wantAborted takes the traffic back to S as far as s carries it, then C to s,
-// and n down after abortScaleDownDelaySeconds.
+// and n down after abortScaleDownDelaySeconds, but not while C serves a third
+// revision still.
 func wantAborted(v *view) target {
 	t := target{canary: v.restOfCanary(), aims: v.aims(0)}
 	t.weight, t.waiting = v.ramp()
 	if n := v.current; n != nil {
 		t.aims[n.Hash] = aim{size: n.Spec}
-		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); down {
+		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); down && !v.servesThird() {
 			t.aims[n.Hash] = aim{delay: &delay}
 		}
 	}

@@ -25,11 +25,16 @@ func (w *World) remember() {
 	for resource, byKey := range w.API.objects {
 		objects[resource] = maps.Clone(byKey)
 	}
-	now := w.Clock.Now()
-	for len(w.history) > 1 && now.Sub(w.history[1].at) > patience {
+	w.forget()
+	w.history = append(w.history, state{at: w.Clock.Now(), version: w.API.version, api: w.API, objects: objects})
+}
+
+// forget the states that were over before anything that a write of now may rest
+// on.
+func (w *World) forget() {
+	for len(w.history) > 1 && w.Clock.Since(w.history[1].at) > patience {
 		w.history = w.history[1:]
 	}
-	w.history = append(w.history, state{at: now, version: w.API.version, api: w.API, objects: objects})
 }
 
 // moment is a time, and the version of the API server at which it was over;
@@ -75,6 +80,7 @@ func (w *World) judge(write Write) {
 		return
 	}
 	until.unseen = nil
+	w.forget()
 	for i := len(w.history) - 1; i >= 0; i-- {
 		found := w.check(w.history[i], until, write)
 		until = moment{at: w.history[i].at, over: w.history[i].version}
