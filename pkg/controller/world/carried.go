@@ -96,10 +96,11 @@ func rulesOf(obj *unstructured.Unstructured) []map[string]any {
 }
 
 // weightsOf a rule, as they are written. Where none is, the Gateway API takes
-// 1 and Istio 0.
+// 1, and Istio 0 but for what is alone.
 func weightsOf(rule map[string]any) map[string]int64 {
 	weights := map[string]int64{}
-	for _, b := range append(list(rule["backendRefs"]), list(rule["route"])...) {
+	destinations := append(list(rule["backendRefs"]), list(rule["route"])...)
+	for _, b := range destinations {
 		service, _ := b["name"].(string)
 		if d, ok := b["destination"].(map[string]any); ok {
 			service, _, _ = strings.Cut(d["host"].(string), ".")
@@ -110,7 +111,7 @@ func weightsOf(rule map[string]any) map[string]int64 {
 		case float64:
 			weights[service] += int64(weight)
 		default:
-			if rule["backendRefs"] != nil {
+			if rule["backendRefs"] != nil || len(destinations) == 1 {
 				weights[service]++
 			}
 		}

@@ -38,3 +38,23 @@ func (t truth) managedRoutes() (names []string, open bool) {
 	}
 	return t.routesAt(t.index()), true
 }
+
+// Restored is the rest of invariant 6: the managed routes that should be there
+// are there, on every object, "" for all. It is asked once T has passed since
+// the canary is available, if nothing fails.
+func (w *World) Restored() string {
+	t, ok := state{api: w.API, objects: w.API.objects}.truth()
+	if !ok || !t.routed {
+		return ""
+	}
+	wanted, open := t.managedRoutes()
+	if !open || t.ready[t.canary] == 0 {
+		return ""
+	}
+	for _, o := range w.routes("") {
+		if have := w.API.carried(w.API.objects[o.resource][o.key], t.total).managed; !slices.Equal(have, wanted) {
+			return "INV-6: " + o.resource.Resource + " lacks managed routes after " + patience.String()
+		}
+	}
+	return ""
+}

@@ -72,6 +72,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		}
 		if w.Manual {
 			w.Clock.Step(d)
+			w.revertDue()
 			w.deliverAll()
 			return nil
 		}
@@ -87,6 +88,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		w.Deliver()
 		return nil
 	},
+	"sync-twice": func(w *World, args map[string]string, _ string) error { w.SyncTwice(args["loop"]); return nil },
 	"sync": func(w *World, args map[string]string, _ string) error {
 		for loop := range strings.SplitSeq(args["loop"], "+") {
 			w.Sync(loop)
@@ -150,6 +152,8 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"label-pods":   (*World).doLabelPods,
 	"rehash":       (*World).doRehash,
 	"drop-managed": (*World).dropManaged,
+	"edit-route":   (*World).editRoute,
+	"reverter":     (*World).doReverter,
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"], args["of"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {
 		w.down = true

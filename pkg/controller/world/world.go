@@ -102,14 +102,20 @@ type World struct {
 	woken bool
 	// due is when a loop has asked to work again without a change.
 	due map[string]time.Time
-	// written counts the writes of one sync by object.
+	// written counts the writes of one sync by object, others the writes of
+	// everybody else.
 	written map[string]int
+	others  int
 	// OnPass, where set, is told of each passage from rule to rule; rule is the
 	// last one seen, verb what was done since then.
 	OnPass     func(Passage)
 	rule, verb string
 	// autoscaler of the rollout, nil for none.
 	autoscaler *autoscaler
+	// reverter of the routes, nil for none; repairs is what the controller does
+	// about it.
+	reverter *reverter
+	repairs  map[object]repaired
 	// Breaches of invariants, as sentences.
 	Breaches []string
 }
@@ -156,7 +162,7 @@ func (w *World) Restart() {
 		w.workloads[resource] = newIndexer(nil)
 		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
 	}
-	w.pending, w.held, w.down, w.unsure = nil, map[string]bool{}, false, map[object]bool{}
+	w.pending, w.held, w.down, w.unsure, w.repairs = nil, map[string]bool{}, false, map[object]bool{}, map[object]repaired{}
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
 			w.deliver(Write{Resource: resource, Key: key, After: obj, version: w.API.version})
@@ -227,8 +233,11 @@ func (w *World) changed(write Write) {
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
 		delete(w.unsure, object{write.Resource, write.Key})
 		w.doubted()
+	} else {
+		w.others++
 	}
 	w.weigh(write)
+	w.spaceRepairs(write)
 	w.sizeBefore(write)
 	w.remember()
 	w.pending = append(w.pending, write)
