@@ -293,7 +293,7 @@ func (s *simulation) settle() {
 		s.do("retry", "")
 	}
 	s.do(end, "")
-	s.do("wait", "", "for", "400s")
+	s.do("wait", "", "for", "640s") // longer than any progress deadline
 	s.demand(s.w.Unrest())
 	before := s.w.Version()
 	s.do("wait", "", "for", "120s")

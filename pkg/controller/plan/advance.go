@@ -164,12 +164,14 @@ func (v *view) promote(t target, o *orders, p *position) {
 	if !v.mayAdvance() {
 		return
 	}
+	enough := t.enough
 	if !v.routed {
-		if have := available(n); have < v.canary.Enough(v.desired) {
-			o.block(GateReplicas, "ReplicaSet "+n.Name, have, v.canary.Enough(v.desired))
-			return
-		}
-	} else if !v.routeDone(o) || available(n) < t.enough {
+		enough = v.canary.Enough(v.desired)
+	} else if !v.routeDone(o) {
+		return
+	}
+	if have := available(n); have < enough {
+		o.block(GateReplicas, "ReplicaSet "+n.Name, have, enough)
 		return
 	}
 	v.makeStable(p, n)

@@ -160,7 +160,7 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 		st.Canary.Weights = v.weights(v.seen)
 		now := metav1.NewMicroTime(v.Now)
 		st.Canary.Weights.Since = &now
-		st.Canary.Weights.Pods = min(v.canaryPods(), v.need(v.seen.canary))
+		st.Canary.Weights.Pods = v.carriers(old)
 		st.Canary.Weights.Edition, st.Canary.Weights.EditionSince = v.seen.edition, &now
 		same := old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights)
 		if same {
@@ -173,6 +173,17 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
 	}
+}
+
+// carriers is how many pods the canary has for its weight, or needed for it
+// where the weight is more than the one that was told of last: those that it has
+// lost since then count.
+func (v *view) carriers(old *v1alpha1.TrafficWeights) int32 {
+	need := v.need(v.seen.canary)
+	if old != nil && v.seen.canary > old.Canary.Weight {
+		return need
+	}
+	return min(v.canaryPods(), need)
 }
 
 // quiet reports whether a healthy rollout has pods of the stable revision alone.

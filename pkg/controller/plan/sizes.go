@@ -46,6 +46,9 @@ func (v *view) settleAim(r *Revision, a aim, o *orders) Set {
 	case r.Spec == 0 || *a.delay == 0 && v.canary.DrainGate == nil:
 		return Set{}
 	case !v.idle(r):
+		if !v.seen.settled {
+			v.blockOnSettle("ReplicaSet "+r.Name, v.seen.canary, o)
+		}
 		return Set{Size: r.Spec}
 	case r.Deadline == nil:
 		due := v.Now.Add(*a.delay).Truncate(time.Second)
@@ -159,7 +162,7 @@ func (v *view) filledFor(r *Revision, size int32, t target) int32 {
 // blockOnKept says why, without routing, an old revision keeps pods though all
 // is to be stable's: too few others are available.
 func (v *view) blockOnKept(t target, o *orders) {
-	if v.routed || t.rule != "AtRest" && t.rule != "Returning" && t.rule != "Aborted" || v.paused() {
+	if v.routed || t.rule != "Aborted" && (t.rule != "AtRest" && t.rule != "Returning" || v.paused()) {
 		return
 	}
 	for hash, a := range t.aims {

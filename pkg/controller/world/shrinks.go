@@ -91,7 +91,7 @@ func (w *World) checkBudget(t truth, write Write, breach breachFunc) {
 		return
 	}
 	all := t.allHeld()
-	left := all - max(0, t.held(r.hash)-r.after)
+	left := all - max(0, t.available(r.hash)-r.after)
 	switch {
 	case r.after > r.before && t.routed:
 		return

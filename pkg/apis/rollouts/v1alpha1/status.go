@@ -196,8 +196,9 @@ type TrafficWeights struct {
 	// EditionSince is when this edition was first seen, to the microsecond.
 	// +optional
 	EditionSince *metav1.MicroTime `json:"editionSince,omitempty"`
-	// Pods is the most pods that the canary has had for its weight since then,
-	// and no more than the weight needs. While it has them, it keeps its weight.
+	// Pods is the most pods that the canary has had for its weight since then, or
+	// needed for it at first, and no more than the weight needs. While it has them,
+	// it keeps its weight.
 	// +optional
 	Pods int32 `json:"pods,omitempty"`
 }
