@@ -85,9 +85,13 @@ func (v *view) allowAdoption(role mesh.Role, slot Slot, r *Revision, o *orders) 
 	return true
 }
 
-// adoptsNobody: where there are to be no pods, a Service without a hash and
-// without an endpoint may select stable, as there will be no pod to wait for.
+// adoptsNobody: where there are to be no pods, and no workload to take over from
+// has any, a Service without a hash and without an endpoint may select stable, as
+// there will be no pod to wait for.
 func (v *view) adoptsNobody(role mesh.Role, slot Slot, r *Revision) bool {
+	if w := v.Workload; w != nil && (!w.Known || w.Size > 0) {
+		return false
+	}
 	return v.desired == 0 && slot.Endpoints == 0 && v.stable != nil && r.Hash == v.stable.Hash && (role == mesh.Stable || v.carried(role) == 0)
 }
 
