@@ -37,9 +37,7 @@ type simulation struct {
 	t     *rapid.T
 	w     *world.World
 	trial trial
-	// reverted: a tool reverts the routes for ever.
-	reverted bool
-	story    strings.Builder
+	story strings.Builder
 }
 
 // do is one command of the story, and fails on a breach.
@@ -92,27 +90,6 @@ func (s *simulation) quiet() {
 	s.do("ready", "", "v2", "all")
 	s.stand()
 	s.demand(s.w.Oracle())
-	s.lose()
-}
-
-// lose takes the managed routes away, by hand or with the pods that they lead
-// to: they are back within T (invariant 6).
-func (s *simulation) lose() {
-	switch rapid.SampledFrom([]string{"nothing", "routes", "pods", "routes and controller"}).Draw(s.t, "lost") {
-	case "nothing":
-		return
-	case "routes":
-		s.do("drop-managed", "")
-	case "pods":
-		s.do("ready", "", "v2", "0")
-		s.do("wait", "", "for", "6s")
-		s.do("ready", "", "v2", "all")
-	case "routes and controller":
-		s.do("drop-managed", "")
-		s.do("restart-controller", "")
-	}
-	s.do("wait", "", "for", "1500ms") // after the half a second of every command
-	s.demand(s.w.Restored())
 }
 
 // stand lets a rollout come as far as it can by itself, and demands that it
@@ -121,7 +98,7 @@ func (s *simulation) stand() {
 	s.do("wait", "", "for", "80s")
 	before := s.w.Version()
 	s.do("wait", "", "for", "11s")
-	if s.w.Version() == before || s.reverted {
+	if s.w.Version() == before {
 		s.demand(s.w.Silence())
 	}
 }
@@ -232,10 +209,6 @@ func (s *simulation) meddlers(often often) {
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
 	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))
 	often(2, "revert", func(*rapid.T) { s.do("revert", "", "by", "argocd") })
-	often(1, "reverter", func(*rapid.T) { s.reverted = true; s.do("reverter", "", "by", "argocd") })
-	often(1, "edit-route", func(t *rapid.T) {
-		s.do("edit-route", "", "of", rapid.SampledFrom(s.trial.edited).Draw(t, "of"), "at", rapid.SampledFrom([]string{"front", "back"}).Draw(t, "at"))
-	})
 	often(1, "drop-managed", s.plain("drop-managed"))
 	often(1, "remove-route", func(t *rapid.T) {
 		s.do("remove", "", "route", "web", "of", rapid.SampledFrom([]string{"httproutes", "virtualservices", "testroutes"}).Draw(t, "of"))
@@ -264,7 +237,7 @@ func (s *simulation) work(t *rapid.T) {
 		s.do("wait", "", "for", "3s")
 	}
 	if rapid.Bool().Draw(t, "one") {
-		s.do("sync-twice", "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
+		s.do("sync", "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
 		return
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "rounds") {
@@ -301,8 +274,6 @@ func (s *simulation) settle() {
 		s.stand() // with all that is broken in the cluster
 		s.do("manual", "")
 	}
-	s.reverted = false
-	s.do("reverter", "")
 	s.do("restore", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")

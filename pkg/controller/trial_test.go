@@ -6,7 +6,6 @@ package controller_test
 import (
 	"encoding/json"
 	"fmt"
-	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -19,9 +18,6 @@ type trial struct {
 	total int
 	steps []string
 	spec  string
-	// edited are the route resources to which a user may add a rule: a
-	// VirtualService only where the rollout names its own.
-	edited []string
 	// scaleDown of the Deployment that it takes over from, "" for none.
 	scaleDown string
 	replicas  int
@@ -105,11 +101,6 @@ func drawRouted(t *rapid.T, s *trial, canary map[string]any, optional func(in ma
 	optional(routing, "maxTrafficWeight", 1000, 10)
 	if w, ok := routing["maxTrafficWeight"].(int); ok {
 		s.total = w
-	}
-	s.edited = []string{"httproutes", "testroutes"}
-	if slices.Contains(s.kinds(), "istio") && rapid.Bool().Draw(t, "named routes") {
-		routing["istio"] = map[string]any{"virtualService": map[string]any{"routes": []string{"main"}}}
-		s.edited = append(s.edited, "virtualservices")
 	}
 	canary["trafficRouting"] = routing
 }
