@@ -14,7 +14,7 @@ go test -c -o "${out}/sim" ./pkg/controller
 cd pkg/controller
 pids=() failed=0
 for ((i = 0; i < shares; i++)); do
-  "${out}/sim" -test.run '^TestSimulation$' -test.timeout 0 -rapid.nofailfile \
+  "${out}/sim" -test.run '^TestSimulation$' -test.v -test.timeout 0 -rapid.nofailfile \
     -rapid.checks="$(((n + shares - 1) / shares))" -rapid.seed="$((seed + i))" >"${out}/${i}" 2>&1 &
   pids+=($!)
 done
@@ -22,4 +22,5 @@ for ((i = 0; i < shares; i++)); do
   wait "${pids[i]}" || { failed=1; cat "${out}/${i}"; }
 done
 ((failed == 0)) || exit 1
+grep -ho '[0-9]* rollouts: .*' "${out}"/[0-9]*
 echo "ok: ${n} rollouts from seed ${seed} in ${SECONDS} s"

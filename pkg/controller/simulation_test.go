@@ -24,12 +24,15 @@ import (
 // A failure prints the run as a story, ready for testdata/stories.
 func TestSimulation(t *testing.T) {
 	t.Parallel()
+	var rollouts, writes, done int64
 	rapid.Check(t, func(t *rapid.T) {
 		s := &simulation{t: t, w: world.New()}
 		s.begin()
 		t.Repeat(s.actions())
 		s.settle()
+		rollouts, writes, done = rollouts+1, writes+s.w.Judged, done+s.done
 	})
+	t.Logf("%d rollouts: %d writes judged, %d things done to them by others", rollouts, writes, done)
 }
 
 // simulation is one run, written down as a story.
@@ -38,10 +41,15 @@ type simulation struct {
 	w     *world.World
 	trial trial
 	story strings.Builder
+	// done counts what others than the controller have done, faults included.
+	done int64
 }
 
 // do is one command of the story, and fails on a breach.
 func (s *simulation) do(command, input string, args ...string) {
+	if !slices.Contains([]string{"sync", "wait", "manual", "auto"}, command) {
+		s.done++
+	}
 	s.story.WriteString(command)
 	byName := map[string]string{}
 	for i := 0; i < len(args); i += 2 {

@@ -118,6 +118,8 @@ type World struct {
 	repairs  map[object]repaired
 	// Breaches of invariants, as sentences.
 	Breaches []string
+	// Judged counts the writes of the controller that were compared with them.
+	Judged int64
 }
 
 // Settle times of the world.
@@ -228,6 +230,7 @@ func listKinds() map[schema.GroupVersionResource]string {
 func (w *World) changed(write Write) {
 	if write.Ours {
 		w.Writes[write.Resource.Resource]++
+		w.Judged++
 		w.judge(write)
 		w.overlay(write)
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
