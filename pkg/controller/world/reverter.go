@@ -54,7 +54,7 @@ type repaired struct {
 	at     time.Time
 }
 
-// spaceRepairs is edge case 27: what others undo again and again is not written
+// spaceRepairs is edge case 27: what a tool undoes again and again is not written
 // again and again. A controller that has just started knows of no repair, nor
 // one that does not know what became of its write.
 func (w *World) spaceRepairs(write Write) {
@@ -71,7 +71,7 @@ func (w *World) spaceRepairs(write Write) {
 	case !write.Ours:
 		r.undone = r.spec != nil && !same
 	case same && r.undone:
-		if since := write.at.Sub(r.at); !r.at.IsZero() && since < leastRepairSpace {
+		if since := write.at.Sub(r.at); w.reverter != nil && !r.at.IsZero() && since < leastRepairSpace {
 			w.Breaches = append(w.Breaches, "edge case 27: "+write.Resource.Resource+" repaired again after "+since.String())
 		}
 		r.undone, r.at = false, write.at
