@@ -15,8 +15,13 @@ import (
 // own are fields of the status that only our definition of a Rollout has. A
 // server that drops them would make every sync find its last write undone.
 var own = [][]string{
-	{"blockedOn"}, {"managed"}, {"canary", "pausedStep"}, {"canary", "weights", "since"}, {"canary", "weights", "pods"},
-	{"canary", "weights", "edition"}, {"canary", "weights", "editionSince"},
+	{"blockedOn"},
+	{"managed"},
+	{"canary", "pausedStep"},
+	{"canary", "weights", "since"},
+	{"canary", "weights", "pods"},
+	{"canary", "weights", "edition"},
+	{"canary", "weights", "editionSince"},
 }
 
 // CheckDefinition refuses to work with a definition of Rollouts that is not ours.

@@ -27,8 +27,9 @@ type TrafficWeightsApplyConfiguration struct {
 	Edition *string `json:"edition,omitempty"`
 	// EditionSince is when this edition was first seen, to the microsecond.
 	EditionSince *v1.MicroTime `json:"editionSince,omitempty"`
-	// Pods is the most pods that the canary has had for its weight since then,
-	// and no more than the weight needs. While it has them, it keeps its weight.
+	// Pods is the most pods that the canary has had for its weight since then, or
+	// needed for it at first, and no more than the weight needs. While it has them,
+	// it keeps its weight.
 	Pods *int32 `json:"pods,omitempty"`
 }
 
