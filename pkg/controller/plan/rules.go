@@ -136,7 +136,7 @@ func (v *view) superseded() bool {
 // servesThird: C carries something for a revision that is neither n nor s.
 func (v *view) servesThird() bool {
 	r := v.revision(v.Slots[mesh.Canary].Hash)
-	return r != nil && !v.isCurrent(r) && r.Hash != v.stable.Hash && !v.idle(r)
+	return r != nil && v.stable != nil && !v.isCurrent(r) && r.Hash != v.stable.Hash && !v.idle(r)
 }
 
 // held: template or steps differ, and spec or references are not in order.

@@ -104,7 +104,8 @@ func (v *view) reachedByRoute(r *Revision) bool {
 }
 
 // allowShrink is invariant 3: a revision keeps what its weight needs, and a
-// pod for a managed route.
+// pod for a managed route; and invariant 15: while a revision serves that a newer
+// one has replaced, no more than maxUnavailable of D pods are lacking in all.
 func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	keep := v.need(v.carriedBy(r))
 	if v.isCurrent(r) && v.Slots[mesh.Stable].Hash != r.Hash && t.enough > 0 && v.seen.settled && v.seen.canary <= t.weight {
@@ -115,6 +116,10 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	}
 	if !v.routed && v.lastEndpoint(r, t) {
 		keep = max(keep, 1)
+	}
+	if v.current != nil && v.routed && v.servesThird() {
+		_, _, all := v.others(v.current)
+		keep = max(keep, v.desired-v.budget.Unavailable-all+available(r))
 	}
 	if keep = min(keep, r.Spec); keep > size {
 		if v.seen.canary == 0 || v.seen.settled || !v.routed {
