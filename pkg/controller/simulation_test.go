@@ -98,6 +98,27 @@ func (s *simulation) quiet() {
 	s.do("ready", "", "v2", "all")
 	s.stand()
 	s.demand(s.w.Oracle())
+	s.lose()
+}
+
+// lose takes the managed routes away, by hand or with the pods that they lead
+// to: they are back within T (invariant 6).
+func (s *simulation) lose() {
+	switch rapid.SampledFrom([]string{"nothing", "routes", "pods", "routes and controller"}).Draw(s.t, "lost") {
+	case "nothing":
+		return
+	case "routes":
+		s.do("drop-managed", "")
+	case "pods":
+		s.do("ready", "", "v2", "0")
+		s.do("wait", "", "for", "6s")
+		s.do("ready", "", "v2", "all")
+	case "routes and controller":
+		s.do("drop-managed", "")
+		s.do("restart-controller", "")
+	}
+	s.do("wait", "", "for", "1500ms") // after the half a second of every command
+	s.demand(s.w.Restored())
 }
 
 // stand lets a rollout come as far as it can by itself, and demands that it

@@ -7,7 +7,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -44,23 +43,6 @@ func (w *World) Sync(loop string) {
 		if n > 1 {
 			w.Breaches = append(w.Breaches, fmt.Sprintf("INV-7: %s wrote %s %d times in one sync", loop, object, n))
 		}
-	}
-}
-
-// SyncTwice lets one loop work, and once more where nothing has changed for it:
-// it has nothing to write then (invariant 7). What a router or a Service gets is
-// one value, so that our own write is no change to those loops.
-func (w *World) SyncTwice(loop string) {
-	before, fail, crash, unsure := w.API.version, w.fail, w.crash, len(w.unsure)
-	others := w.others
-	w.Sync(loop)
-	single := loop == "slots" || strings.HasPrefix(loop, "traffic-")
-	if w.others != others || w.fail != fail || w.crash != crash || len(w.unsure) != unsure || w.API.version != before && !single {
-		return
-	}
-	before = w.API.version
-	if w.Sync(loop); w.API.version != before {
-		w.Breaches = append(w.Breaches, fmt.Sprintf("INV-7: a second sync of %s writes again", loop))
 	}
 }
 

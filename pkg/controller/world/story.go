@@ -88,7 +88,6 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		w.Deliver()
 		return nil
 	},
-	"sync-twice": func(w *World, args map[string]string, _ string) error { w.SyncTwice(args["loop"]); return nil },
 	"sync": func(w *World, args map[string]string, _ string) error {
 		for loop := range strings.SplitSeq(args["loop"], "+") {
 			w.Sync(loop)

@@ -102,10 +102,8 @@ type World struct {
 	woken bool
 	// due is when a loop has asked to work again without a change.
 	due map[string]time.Time
-	// written counts the writes of one sync by object, others the writes of
-	// everybody else.
+	// written counts the writes of one sync by object.
 	written map[string]int
-	others  int
 	// OnPass, where set, is told of each passage from rule to rule; rule is the
 	// last one seen, verb what was done since then.
 	OnPass     func(Passage)
@@ -236,8 +234,6 @@ func (w *World) changed(write Write) {
 		w.written[write.Resource.Resource+"/"+write.Key.Name+"/"+write.Verb+write.Subresource]++
 		delete(w.unsure, object{write.Resource, write.Key})
 		w.doubted()
-	} else {
-		w.others++
 	}
 	w.weigh(write)
 	w.spaceRepairs(write)
