@@ -4,6 +4,9 @@
 package plan
 
 import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
@@ -38,6 +41,10 @@ func (v *view) sizeWithoutRouting(t *target) {
 	t.aims = map[string]aim{n.Hash: {size: next.Canary}}
 	if s := v.stableApartFrom(n); s != nil {
 		t.aims[s.Hash] = aim{size: next.Stable}
+		third := func(r *Revision) bool { return r.Hash == v.Slots[mesh.Canary].Hash }
+		if next.Canary == 0 && goal.Canary > 0 && slices.ContainsFunc(others, third) {
+			t.canary = s.Hash // C leaves a third revision, so that its last pod makes room for n
+		}
 	}
 	for i, size := range replicaset.Drain(sides(others), all, v.desired-v.budget.Unavailable) {
 		if !others[i].Lagging { // whether its pods are broken is not known

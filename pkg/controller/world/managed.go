@@ -12,10 +12,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 		return
 	}
 	before, next := w.API.carried(write.Before, t.total), w.API.carried(write.After, t.total)
-	wanted, open := t.managedRoutes()
-	if len(before.managed) > 0 && slices.Equal(next.managed, before.managed) && t.held(t.current()) > 0 {
-		return // one that is shown stays while its pods are not told to be gone
-	}
+	wanted, open := t.managedRoutes(len(before.managed) > 0)
 	switch {
 	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
 		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
@@ -31,10 +28,14 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 }
 
 // managedRoutes that should be there. open is false where there can be none,
-// because what they lead to is not there or not to be had.
-func (t truth) managedRoutes() (names []string, open bool) {
-	st := t.ro.Status
-	open = t.selects[t.canary] == t.current() && t.available(t.current()) > 0 && t.desired > 0 &&
+// because what they lead to is not there or not to be had. Those that are shown
+// stay while its pods are not told to be gone.
+func (t truth) managedRoutes(shown bool) (names []string, open bool) {
+	st, pods := t.ro.Status, t.available(t.current())
+	if shown {
+		pods = t.held(t.current())
+	}
+	open = t.selects[t.canary] == t.current() && pods > 0 && t.desired > 0 &&
 		!st.Abort && !st.PromoteFull && t.sets[t.stableHash()] != nil && !t.atStable()
 	if !open {
 		return nil, false
@@ -50,7 +51,7 @@ func (w *World) Restored() string {
 	if !ok || !t.routed {
 		return ""
 	}
-	wanted, open := t.managedRoutes()
+	wanted, open := t.managedRoutes(false)
 	if !open || t.ready[t.canary] == 0 {
 		return ""
 	}
