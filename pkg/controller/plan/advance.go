@@ -297,7 +297,7 @@ func (v *view) sized(t target, o *orders) bool {
 // weight.
 func (v *view) balanced(t target, o *orders) bool {
 	goal := v.goalPair(t.weight, v.current)
-	others, _, _ := v.others(v.current)
+	others, _ := v.others(v.current)
 	for _, other := range others {
 		if have := held(other); have > 0 {
 			o.block(GateReplicas, "ReplicaSet "+other.Name, have, 0)

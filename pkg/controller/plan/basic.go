@@ -4,9 +4,6 @@
 package plan
 
 import (
-	"slices"
-
-	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
@@ -36,17 +33,16 @@ func (v *view) sizeWithoutRouting(t *target) {
 	if s := v.stableApartFrom(n); s != nil && goal.Canary == 0 && v.desired > 0 {
 		t.canary = s.Hash // C leaves n before its last pod goes
 	}
-	others, sum, all := v.others(n)
+	others, sum := v.others(n)
 	next := replicaset.Step(v.desired, goal, v.budget, side(v.stableApartFrom(n)), side(n), sum)
 	t.aims = map[string]aim{n.Hash: {size: next.Canary}}
 	if s := v.stableApartFrom(n); s != nil {
 		t.aims[s.Hash] = aim{size: next.Stable}
-		third := func(r *Revision) bool { return r.Hash == v.Slots[mesh.Canary].Hash }
-		if next.Canary == 0 && goal.Canary > 0 && slices.ContainsFunc(others, third) {
+		if next.Canary == 0 && goal.Canary > 0 && v.third() != nil {
 			t.canary = s.Hash // C leaves a third revision, so that its last pod makes room for n
 		}
 	}
-	for i, size := range replicaset.Drain(sides(others), all, v.desired-v.budget.Unavailable) {
+	for i, size := range replicaset.Drain(sides(others), v.availableInAll(), v.desired-v.budget.Unavailable) {
 		if !others[i].Lagging { // whether its pods are broken is not known
 			t.aims[others[i].Hash] = aim{size: size}
 		}
@@ -63,7 +59,7 @@ func (v *view) stableAlone(n *Revision) map[string]aim {
 	if s == nil {
 		return nil
 	}
-	_, rest, _ := v.others(n)
+	_, rest := v.others(n)
 	if s.Hash != n.Hash {
 		rest += n.Spec
 	}
@@ -98,18 +94,17 @@ func (v *view) stableApartFrom(n *Revision) *Revision {
 }
 
 // others are the revisions that are neither stable nor n, newest first, with
-// the sum of their specs, and the available pods of all revisions.
-func (v *view) others(n *Revision) (others []*Revision, spec, availableInAll int32) {
+// the sum of their specs.
+func (v *view) others(n *Revision) (others []*Revision, spec int32) {
 	for i := len(v.Revisions) - 1; i >= 0; i-- {
 		r := &v.Revisions[i]
-		availableInAll += available(r)
 		if r.Hash == n.Hash || (v.stable != nil && r.Hash == v.stable.Hash) {
 			continue
 		}
 		others = append(others, r)
 		spec += r.Spec
 	}
-	return others, spec, availableInAll
+	return others, spec
 }
 
 func side(r *Revision) replicaset.Side {

@@ -180,6 +180,15 @@ func available(r *Revision) int32 {
 	return held(r)
 }
 
+// availableInAll are the available pods of all revisions.
+func (v *view) availableInAll() int32 {
+	var sum int32
+	for i := range v.Revisions {
+		sum += available(&v.Revisions[i])
+	}
+	return sum
+}
+
 // held are the pods of r that what it carries already may count on: scaling it
 // up takes none away.
 func held(r *Revision) int32 {
@@ -211,6 +220,16 @@ func (v *view) selected(r *Revision) bool {
 		}
 	}
 	return false
+}
+
+// third is the revision that C selects and that is neither n nor s, nil for
+// none.
+func (v *view) third() *Revision {
+	r := v.revision(v.Slots[mesh.Canary].Hash)
+	if r == nil || v.current == nil || v.stable == nil || r.Hash == v.current.Hash || r.Hash == v.stable.Hash {
+		return nil
+	}
+	return r
 }
 
 // mayAdvance: nothing that is invalid, missing or unknown holds the rollout.

@@ -157,19 +157,17 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	case !v.routed:
 		st.Canary.Weights = nil
 	case v.seen.any:
-		st.Canary.Weights = v.weights(v.seen)
-		now := metav1.NewMicroTime(v.Now)
-		st.Canary.Weights.Since = &now
-		st.Canary.Weights.Pods = v.carriers(old)
-		st.Canary.Weights.Edition, st.Canary.Weights.EditionSince = v.seen.edition, &now
-		same := old != nil && old.Since != nil && sameWeights(old, st.Canary.Weights)
+		w, now := v.weights(v.seen), metav1.NewMicroTime(v.Now)
+		w.Since, w.Pods = &now, v.carriers(old)
+		w.Edition, w.EditionSince = v.seen.edition, &now
+		same := old != nil && old.Since != nil && sameWeights(old, w)
 		if same {
-			st.Canary.Weights.Since = old.Since
-			st.Canary.Weights.Pods = max(old.Pods, st.Canary.Weights.Pods)
+			w.Since, w.Pods = old.Since, max(old.Pods, w.Pods)
 		}
-		if old != nil && old.EditionSince != nil && (old.Edition == v.seen.edition || same && resting) {
-			st.Canary.Weights.Edition, st.Canary.Weights.EditionSince = old.Edition, old.EditionSince
+		if old != nil && old.EditionSince != nil && (old.Edition == w.Edition || same && resting) {
+			w.Edition, w.EditionSince = old.Edition, old.EditionSince
 		}
+		st.Canary.Weights = w
 	case old != nil:
 		st.Canary.Weights.Verified = v.verified(v.seen)
 	}

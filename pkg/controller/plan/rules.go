@@ -135,8 +135,8 @@ func (v *view) superseded() bool {
 
 // servesThird: C carries something for a revision that is neither n nor s.
 func (v *view) servesThird() bool {
-	r := v.revision(v.Slots[mesh.Canary].Hash)
-	return r != nil && v.stable != nil && !v.isCurrent(r) && r.Hash != v.stable.Hash && !v.idle(r)
+	r := v.third()
+	return r != nil && !v.idle(r)
 }
 
 // held: template or steps differ, and spec or references are not in order.

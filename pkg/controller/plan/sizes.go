@@ -117,9 +117,8 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	if !v.routed && v.lastEndpoint(r, t) {
 		keep = max(keep, 1)
 	}
-	if v.current != nil && v.routed && v.servesThird() {
-		_, _, all := v.others(v.current)
-		keep = max(keep, v.desired-v.budget.Unavailable-all+available(r))
+	if v.servesThird() {
+		keep = max(keep, v.desired-v.budget.Unavailable-v.availableInAll()+available(r))
 	}
 	if keep = min(keep, r.Spec); keep > size {
 		if v.seen.canary == 0 || v.seen.settled || !v.routed {
