@@ -191,13 +191,13 @@ func wantMisrouted(v *view) target {
 
 // wantAborted takes the traffic back to S as far as s carries it, then C to s,
 // and n down after abortScaleDownDelaySeconds, but not while C serves a third
-// revision still.
+// revision still. With a D of 0 there is nothing to keep for later.
 func wantAborted(v *view) target {
 	t := target{canary: v.restOfCanary(), aims: v.aims(0)}
 	t.weight, t.waiting = v.ramp()
 	if n := v.current; n != nil {
 		t.aims[n.Hash] = aim{size: n.Spec}
-		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); down && !v.servesThird() {
+		if delay, down := v.Rollout.Spec.AbortScaleDownDelay(); (down || v.desired == 0) && !v.servesThird() {
 			t.aims[n.Hash] = aim{delay: &delay}
 		}
 	}

@@ -209,7 +209,7 @@ func (v *view) allowFall(t target, goal, carries int32, o *orders) int32 {
 	}
 	s := v.Slots[mesh.Stable]
 	have := min(available(v.stable), s.Ready)
-	if pods := v.canaryPods(); weight > carries && v.stableHolds() && have+pods > 0 {
+	if pods := v.canaryPods(); weight > carries && v.stableHolds() && s.Hash != v.Slots[mesh.Canary].Hash && have+pods > 0 {
 		weight = min(weight, max(goal, int32(int64(v.total)*int64(pods)/int64(have+pods))))
 	}
 	if weight > goal {

@@ -131,15 +131,15 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	return size
 }
 
-// lastEndpoint reports whether the last pod of r is the only one behind a
-// role Service that is about to be re-pointed. Where maxSurge 0 leaves no room
-// for another pod it has to go all the same.
+// lastEndpoint reports whether the last pod of r may be the only one behind a
+// role Service. Where that is about to be re-pointed, and maxSurge 0 leaves no
+// room for another pod, it has to go all the same.
 func (v *view) lastEndpoint(r *Revision, t target) bool {
 	switch {
 	case !v.selected(r) || v.desired == 0:
 		return false
 	case v.isCurrent(r):
-		return t.canary != r.Hash && (v.budget.Surge > 0 || available(v.stable) > 0)
+		return t.canary == r.Hash || v.budget.Surge > 0 || available(v.stable) > 0
 	default:
 		noOtherWay := v.budget.Surge == 0 && v.current != nil && available(v.current) < v.desired && t.rule != "Aborted"
 		return !noOtherWay

@@ -12,7 +12,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 		return
 	}
 	before, next := w.API.carried(write.Before, t.total), w.API.carried(write.After, t.total)
-	wanted, open := t.managedRoutes(len(before.managed) > 0)
+	wanted, open := t.managedRoutes(len(t.managed) > 0)
 	switch {
 	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
 		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
