@@ -76,7 +76,9 @@ func (w *World) reading(resource schema.GroupVersionResource, key cache.ObjectNa
 	if w.blind[resource.Resource] {
 		return apierrors.NewTooManyRequests("busy", 1)
 	}
-	delete(w.unsure, object{resource, key})
+	o := object{resource, key}
+	delete(w.unsure, o)
+	w.read[o] = w.API.version
 	return nil
 }
 

@@ -45,8 +45,9 @@ type moment struct {
 	unseen map[int64]bool
 }
 
-// seen is the state that the caches of the controller show before a write, where
-// each lags behind by itself, but none by more than patience.
+// seen is the state that the controller knows of before a write: what it has
+// written and read itself, and what its caches show, where each lags behind by
+// itself, but none by more than patience.
 func (w *World) seen(write Write) (state, moment) {
 	now := w.Clock.Now()
 	s := state{at: now, api: w.API, objects: map[schema.GroupVersionResource]map[cache.ObjectName]*unstructured.Unstructured{}}
@@ -59,7 +60,7 @@ func (w *World) seen(write Write) (state, moment) {
 	until, own := moment{now, math.MaxInt64, map[int64]bool{}}, map[object]bool{}
 	for _, late := range slices.Backward(w.pending) {
 		o := object{late.Resource, late.Key}
-		if own[o] = own[o] || late.Ours; own[o] || now.Sub(late.at) > patience {
+		if own[o] = own[o] || late.Ours; own[o] || late.version <= w.read[o] || now.Sub(late.at) > patience {
 			continue
 		}
 		until.unseen[late.version] = true

@@ -90,6 +90,9 @@ type World struct {
 	// doubt is the one that is being written.
 	unsure map[object]bool
 	doubt  *object
+	// read is the version of the API server at which this controller last read
+	// an object for itself.
+	read map[object]int64
 	// Manual: nothing is synced but by Sync.
 	Manual bool
 	// fail is what happens to our next write, of failOf where that names a
@@ -163,6 +166,7 @@ func (w *World) Restart() {
 		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
 	}
 	w.pending, w.held, w.down, w.unsure, w.repairs = nil, map[string]bool{}, false, map[object]bool{}, map[object]repaired{}
+	w.read = map[object]int64{}
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
 			w.deliver(Write{Resource: resource, Key: key, After: obj, version: w.API.version})
