@@ -79,6 +79,9 @@ func (s *simulation) begin() {
 		s.do("resize", "", "to", fmt.Sprint(s.trial.replicas))
 	}
 	s.do("spec", s.trial.spec+"\n")
+	if s.trial.scaleDown != "" && rapid.Bool().Draw(s.t, "takes over in trouble") {
+		s.takeOver()
+	}
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
 	s.do("wait", "", "for", "6s")

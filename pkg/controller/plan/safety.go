@@ -157,7 +157,7 @@ func (v *view) canaryCarries(t target) int32 {
 	if t.enough > 0 {
 		carries = max(carries, min(t.weight, replicaset.Carries(pods, t.enough, t.weight)))
 	}
-	if w := v.status.Canary.Weights; w != nil && w.Pods > 0 && w.Canary == v.destination(mesh.Canary, v.seen.canary) {
+	if w := v.status.Canary.Weights; w != nil && w.Pods > 0 {
 		carries = max(carries, replicaset.Carries(pods, min(w.Pods, v.need(v.seen.canary)), v.seen.canary))
 	}
 	return carries

@@ -97,10 +97,10 @@ func (v *view) idle(r *Revision) bool {
 	return v.need(v.carriedBy(r)) == 0 && !v.reachedByRoute(r)
 }
 
-// reachedByRoute reports whether a managed route may target r: C selects it,
-// and there is one or it cannot be known that there is none.
+// reachedByRoute reports whether a managed route targets r. Where it cannot be
+// known that there is none, r carries everything already.
 func (v *view) reachedByRoute(r *Revision) bool {
-	return v.routed && v.Slots[mesh.Canary].Hash == r.Hash && (!v.seen.all || len(v.seen.managed) > 0)
+	return v.routed && v.Slots[mesh.Canary].Hash == r.Hash && len(v.seen.managed) > 0
 }
 
 // allowShrink is invariant 3: a revision keeps what its weight needs, and a
@@ -108,7 +108,7 @@ func (v *view) reachedByRoute(r *Revision) bool {
 // one has replaced, no more than maxUnavailable of D pods are lacking in all.
 func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	keep := v.need(v.carriedBy(r))
-	if v.isCurrent(r) && v.Slots[mesh.Stable].Hash != r.Hash && t.enough > 0 && v.seen.settled && v.seen.canary <= t.weight {
+	if v.isCurrent(r) && t.enough > 0 && v.seen.settled && v.seen.canary <= t.weight {
 		keep = min(keep, t.enough) // the user's own words say what is enough
 	}
 	if v.desired > 0 && v.reachedByRoute(r) {
@@ -245,11 +245,11 @@ func (v *view) takenOver() int32 {
 
 // takesOver is how long the pods that were last told of have yet to stand,
 // until whoever sends requests has heard of them: 0 or less once they have.
-// Nobody acknowledges endpoints.
+// Nobody acknowledges endpoints. The time is kept in whole seconds, rounded down.
 func (v *view) takesOver() time.Duration {
 	c := condition(v.status, v1alpha1.RolloutProgressing)
 	if c == nil {
 		return v.Settings.SettleUnacked
 	}
-	return c.LastUpdateTime.Add(v.Settings.SettleUnacked).Sub(v.Now)
+	return c.LastUpdateTime.Add(time.Second + v.Settings.SettleUnacked).Sub(v.Now)
 }

@@ -4,7 +4,10 @@
 package world
 
 import (
+	"math"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -24,6 +27,35 @@ func (w *World) sizeBefore(write Write) {
 	if write.After != nil {
 		w.before = w.API.workload(deploymentsResource, write.After).Size
 	}
+}
+
+// told is how many pods status says are available, from a time on.
+type told struct {
+	at   time.Time
+	pods int32
+}
+
+// noteTold remembers what status tells.
+func (w *World) noteTold(write Write) {
+	if write.Resource == rolloutsResource && write.After != nil {
+		w.told = append(w.told, told{w.Clock.Now(), w.API.rollout(write.After).Status.AvailableReplicas})
+	}
+}
+
+// toldLately are the fewest pods that status has told of since a settle time
+// before a decision: whoever sends requests has heard of those.
+func (w *World) toldLately(until moment) int32 {
+	fewest := int32(math.MaxInt32)
+	for _, one := range slices.Backward(w.told) {
+		if one.at.After(until.at) {
+			continue
+		}
+		fewest = min(fewest, one.pods)
+		if !one.at.After(until.at.Add(-settleUnacked)) {
+			return fewest
+		}
+	}
+	return 0 // there has been no status for so long
 }
 
 // crowd are ready pods: ours are the Rollout's.
@@ -47,11 +79,15 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 	switch write.Resource {
 	case deploymentsResource:
 		size := w.API.workload(deploymentsResource, write.After).Size
-		if size > d.Size || ro.Status.Abort || ro.Spec.Desired() < d.Size {
-			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort)
+		if size > d.Size || ro.Status.Abort || ro.Spec.Paused || ro.Spec.Desired() < d.Size {
+			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v, paused %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort, ro.Spec.Paused)
 		}
-		pods := s.available("")
+		if t, ok := s.truth(); ok && (t.missing() != "" || w.unknown(t)) {
+			breach("MIGRATION: Deployment %d -> %d without Service %q, or while a route is unknown", d.Size, size, t.missing())
+		}
+		pods, told := s.available(""), w.toldLately(until)
 		least("in all", pods+d.Size, pods+size)
+		least("of which status has told for long enough", told+d.Size, told+size)
 		for _, name := range roleNames(ro) {
 			if s.selects(name) == "" && w.serves(name, until) {
 				c := s.behind(name, "")

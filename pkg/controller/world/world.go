@@ -83,6 +83,8 @@ type World struct {
 	weighings map[schema.GroupVersionResource][]weighing
 	// before is the size of the Deployment as somebody else last wrote it.
 	before int32
+	// told is what status has told of available pods, oldest first.
+	told []told
 	// podLists counts the lists of pods that the controller asked for.
 	podLists int
 	// unsure are the objects with a write of this controller whose outcome it
@@ -242,6 +244,7 @@ func (w *World) changed(write Write) {
 	w.weigh(write)
 	w.spaceRepairs(write)
 	w.sizeBefore(write)
+	w.noteTold(write)
 	w.remember()
 	w.pending = append(w.pending, write)
 	w.deliverAll()
