@@ -16,6 +16,9 @@ func (s *simulation) coincidences(often often) {
 	often(1, "on-the-brink", s.onTheBrink)
 	if s.trial.routed() {
 		often(2, "in-doubt", s.inDoubt)
+		often(1, "third", s.third)
+		often(1, "relisted", s.relisted)
+		often(1, "unadopted", s.unadopted)
 	}
 }
 
@@ -39,7 +42,7 @@ func (s *simulation) halfSeen(t *rapid.T) {
 // inDoubt: nobody knows what became of a write to a route, or can find out, and
 // the user goes on.
 func (s *simulation) inDoubt(t *rapid.T) {
-	resource := map[string]string{"gatewayAPI": "httproutes", "istio": "virtualservices", "testroutes": "testroutes"}[rapid.SampledFrom(s.trial.kinds()).Draw(t, "kind")]
+	resource := rapid.SampledFrom(s.resources()).Draw(t, "resource")
 	s.do("blind", "", "resource", resource)
 	s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
 	s.do("promote", "")
@@ -58,6 +61,83 @@ func (s *simulation) onTheBrink(t *rapid.T) {
 	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1"}).Draw(t, "left"))
 	s.do("wait", "", "for", "3s")
 	s.round()
+	if s.trial.mesh != "none" && rapid.Bool().Draw(t, "Service lost") {
+		s.do("remove", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"))
+		s.do("ready", "", "v2", "all")
+		s.do("wait", "", "for", "3s")
+		s.round()
+	}
+}
+
+// third: a third version comes while nobody can take over from the second, and then
+// nobody knows how many pods stable has, or what a route or a Service says.
+func (s *simulation) third(t *rapid.T) {
+	s.do("ready", "", "v2", "all")
+	for range rapid.IntRange(0, 2).Draw(t, "promotions") {
+		s.do("promote", "")
+		s.round()
+	}
+	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "0", "1"}).Draw(t, "left"))
+	s.do("deploy", "", "image", "v3")
+	s.do("ready", "", "v3", "all")
+	if rapid.Bool().Draw(t, "unknown") {
+		resource := rapid.SampledFrom(append(s.resources(), "services")).Draw(t, "resource")
+		s.do("blind", "", "resource", resource)
+		s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
+	}
+	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+		s.round()
+	}
+	if rapid.Bool().Draw(t, "lags") {
+		s.do("sleep", "", "controller", "replicasets")
+		s.do("scale", "", "to", "12")
+	}
+	s.round()
+	s.do("wait", "", "for", "3s")
+	s.round()
+	if rapid.Bool().Draw(t, "back") {
+		s.do("abort", "")
+		s.round()
+		s.round()
+	}
+}
+
+// relisted: a Service was gone while its pods came, and those who list them sleep:
+// of two Services that select the same, one has them all and the other few.
+func (s *simulation) relisted(t *rapid.T) {
+	image := rapid.SampledFrom([]string{"v1", "v1", "v2"}).Draw(t, "image")
+	s.do("ready", "", image, "1")
+	s.do("remove", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"))
+	s.do("ready", "", image, "all")
+	s.do("sleep", "", "controller", "endpointslices")
+	s.do("restore", "")
+	s.round()
+	s.do("ready", "", image, rapid.SampledFrom([]string{"1", "all"}).Draw(t, "left"))
+	s.do("wait", "", "for", "3s")
+	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"0", "100"}).Draw(t, "weight"))
+	s.round()
+}
+
+// unadopted: the canary Service selects everybody, and has the weight of a step
+// already.
+func (s *simulation) unadopted(t *rapid.T) {
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "3"}).Draw(t, "left"))
+	s.do("point", "", "service", "canary", "image", "none")
+	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"10", "20", "50", "90", "100"}).Draw(t, "weight"))
+	for range 2 {
+		s.round()
+		s.do("wait", "", "for", "3s")
+	}
+	s.round()
+}
+
+// resources of the trial's routes.
+func (s *simulation) resources() []string {
+	var all []string
+	for _, kind := range s.trial.kinds() {
+		all = append(all, map[string]string{"gatewayAPI": "httproutes", "istio": "virtualservices", "testroutes": "testroutes"}[kind])
+	}
+	return all
 }
 
 // goOn is what the user does next, once everybody has had the time to hear of

@@ -132,6 +132,7 @@ func (s *simulation) stand() {
 	s.do("wait", "", "for", "11s")
 	if s.w.Version() == before {
 		s.demand(s.w.Silence())
+		s.demand(s.w.Stranded())
 	}
 }
 

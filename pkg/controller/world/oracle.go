@@ -26,6 +26,8 @@ func (w *World) Oracle() string {
 		stable, canary = t.expectedPair()
 	}
 	switch have := t.size(t.current()); {
+	case t.ro.Status.BlockedOn != nil && t.ro.Status.BlockedOn.Gate == "StableUnavailable":
+		return "ORACLE: stable is said to be unavailable"
 	case have != canary:
 		return fmt.Sprintf("ORACLE: the canary has %d pods, not %d", have, canary)
 	case t.size(t.stableHash()) != stable:

@@ -68,6 +68,21 @@ func (w *World) Silence() string {
 	return fmt.Sprintf("INV-13: the rollout is %s (%s), and nothing says what blocks it", t.ro.Status.Phase, t.ro.Status.Message)
 }
 
+// Stranded is what invariant 2 says of weight that is there already: none stays
+// with a canary that has no pod while stable has one, "" for none. It is asked once
+// nothing more is written.
+func (w *World) Stranded() string {
+	t, ok := state{api: w.API, objects: w.API.objects}.truth()
+	if !ok || !t.routed || t.desired == 0 || t.selects[t.stable] != t.stableHash() || t.selects[t.canary] == t.stableHash() {
+		return ""
+	}
+	pods, taker := min(t.available(t.selects[t.canary]), t.ready[t.canary]), min(t.available(t.stableHash()), t.ready[t.stable])
+	if weight := t.weight[t.canary]; weight > 0 && pods == 0 && taker > 0 {
+		return fmt.Sprintf("INV-2: the canary keeps weight %d without a pod, stable has %d", weight, taker)
+	}
+	return ""
+}
+
 // waitsForUser: spec.paused is set, or the step is a pause without an end.
 func (t truth) waitsForUser() bool {
 	return t.ro.Spec.Paused && !t.ro.Status.Abort || t.pausedAtStep()

@@ -60,6 +60,9 @@ func (t truth) checkStep(i int, before v1alpha1.RolloutStatus, breach breachFunc
 	if t.routed && step.SetCanaryScale == nil && t.weight[t.canary] != weight {
 		breach("INV-13: step %d done with weight %d of %d", i, t.weight[t.canary], weight)
 	}
+	if t.routed && step.SetCanaryScale == nil && weight > 0 && t.selects[t.canary] != t.current() {
+		breach("INV-13: step %d done with weight %d on the Service of %q", i, weight, t.selects[t.canary])
+	}
 	if wanted := t.routesAt(i); t.routed && step.SetCanaryScale == nil && !slices.Equal(t.managed, wanted) {
 		breach("INV-13: step %d done with managed routes %v of %v", i, t.managed, wanted)
 	}
