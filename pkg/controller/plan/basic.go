@@ -52,6 +52,16 @@ func (v *view) sizeWithoutRouting(t *target) {
 	}
 }
 
+// waitForSizes: while it is not known what became of a write of ours to a
+// ReplicaSet, nobody can tell how many more pods there may be.
+func (v *view) waitForSizes(t *target) {
+	for _, r := range v.Revisions {
+		if r.Stale {
+			t.aims, t.waiting = nil, &Blocked{GateObservation, "ReplicaSet " + r.Name, "unknown", "an observation of its size"}
+		}
+	}
+}
+
 // stableAlone lets stable follow D while all others stay as they are: it makes
 // up for what they lack of D, and gives back what it has beyond D.
 func (v *view) stableAlone(n *Revision) map[string]aim {

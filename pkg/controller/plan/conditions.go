@@ -122,6 +122,9 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 		return v.tellByHand(!v.status.ControllerPause, v1alpha1.EventRolloutResumed, "Rollout is resumed")
 	case healthy:
 		put(corev1.ConditionTrue, v1alpha1.ReasonNewReplicaSetAvailable, "ReplicaSet %q has successfully progressed.", name)
+		if st.AvailableReplicas > v.status.AvailableReplicas {
+			v.touch(st) // a Deployment that gives way waits for pods to be known for a while
+		}
 	case reason == v1alpha1.ReasonNewReplicaSetAvailable && v.atStable() && st.AvailableReplicas < v.desired:
 		put(corev1.ConditionTrue, v1alpha1.ReasonReplicaSetNotAvailable, "ReplicaSet %q is not available", name)
 	case v.progressed(st) || was == nil:

@@ -44,6 +44,7 @@ func want(v *view) target {
 	t.rule = rules[i].name
 	if !v.routed {
 		v.sizeWithoutRouting(&t)
+		v.waitForSizes(&t)
 	}
 	return t
 }
