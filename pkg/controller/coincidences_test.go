@@ -5,6 +5,8 @@ package controller_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 
 	"pgregory.net/rapid"
 )
@@ -129,6 +131,27 @@ func (s *simulation) unadopted(t *rapid.T) {
 		s.do("wait", "", "for", "3s")
 	}
 	s.round()
+}
+
+// reroute: the spec names one data plane less for a while.
+func (s *simulation) reroute(t *rapid.T) {
+	const spec = `{"spec":{"strategy":{"canary":{"trafficRouting":{%s}}}}}` + "\n"
+	kind := rapid.SampledFrom([][2]string{
+		{"gateway", `"gatewayAPI":%s`}, {"istio", `"istio":%s`}, {"test", `"plugins":%s`},
+	}).Draw(t, "kind")
+	if !slices.Contains(strings.Split(s.trial.mesh, "+"), kind[0]) {
+		return
+	}
+	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], "null")))
+	s.round()
+	s.do("wait", "", "for", rapid.SampledFrom([]string{"600ms", "3s", "6s"}).Draw(t, "for"))
+	s.round()
+	s.do("abort", "")
+	s.round()
+	s.do("wait", "", "for", rapid.SampledFrom([]string{"3s", "35s"}).Draw(t, "and"))
+	s.round()
+	named := map[string]string{"gateway": `{"httpRoute":"web"}`, "istio": `{"virtualService":{"name":"web"}}`, "test": `{"testroutes":{"name":"web"}}`}[kind[0]]
+	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], named)))
 }
 
 // resources of the trial's routes.

@@ -12,39 +12,19 @@ import (
 // takeOver is what may go wrong while a Deployment gives way to the first version.
 // Then all is well again, and the user goes on where the rollout is aborted.
 func (s *simulation) takeOver() {
-	for range rapid.IntRange(2, 8).Draw(s.t, "troubles") {
-		switch rapid.SampledFrom([]string{"ready", "ready", "ready", "sleep", "awake", "scale", "resize", "user", "hold", "deliver", "fail", "blind", "service"}).Draw(s.t, "trouble") {
-		case "ready":
-			s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(s.t, "pods"))
-		case "sleep":
-			s.do("sleep", "", "controller", rapid.SampledFrom([]string{"replicasets", "endpointslices"}).Draw(s.t, "controller"))
-		case "scale":
-			s.do("scale", "", "to", rapid.SampledFrom([]string{"1", "3", "12"}).Draw(s.t, "to"))
-		case "resize":
-			s.do("resize", "", "to", rapid.SampledFrom([]string{"1", "3", "12"}).Draw(s.t, "to"))
-		case "user":
-			s.do(rapid.SampledFrom([]string{"abort", "retry", "pause", "unpause"}).Draw(s.t, "user"), "")
-		case "hold":
-			s.do("hold", "", "resource", rapid.SampledFrom([]string{"rollouts", "replicasets", "endpointslices", "deployments"}).Draw(s.t, "held"))
-		case "fail":
-			s.do("fail", "", "how", rapid.SampledFrom([]string{"refused", "lost", "unanswered"}).Draw(s.t, "how"))
-		case "blind":
-			s.do("blind", "", "resource", rapid.SampledFrom([]string{"deployments", "httproutes", "virtualservices", "testroutes"}).Draw(s.t, "unread"))
-		case "service":
-			if s.trial.mesh != "none" {
-				s.do("remove", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(s.t, "service"))
-			}
-		default:
-			s.do("awake", "")
-			s.do("deliver", "")
-		}
+	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "3", "all"}).Draw(s.t, "first pods"))
+	s.round()
+	for range rapid.IntRange(1, 4).Draw(s.t, "troubles") {
+		s.round()
+		s.trouble()
+		s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(s.t, "pods"))
 		for range rapid.IntRange(1, 3).Draw(s.t, "rounds") {
 			s.round()
+			s.do("wait", "", "for", rapid.SampledFrom([]string{"600ms", "3s", "6s", "6s"}).Draw(s.t, "for"))
 		}
-		s.do("wait", "", "for", rapid.SampledFrom([]string{"600ms", "3s", "6s", "6s"}).Draw(s.t, "for"))
 		s.round()
 	}
-	for _, command := range []string{"restore", "unpause", "retry"} {
+	for _, command := range []string{"deliver", "restore", "unpause", "retry"} {
 		s.do(command, "")
 	}
 	s.do("scale", "", "to", fmt.Sprint(s.trial.replicas))
@@ -52,4 +32,55 @@ func (s *simulation) takeOver() {
 	s.do("ready", "", "v1", "all")
 	s.do("auto", "")
 	s.do("wait", "", "for", "35s")
+}
+
+// trouble while a Deployment gives way.
+func (s *simulation) trouble() {
+	drawn := func(command, arg string, values ...string) func() {
+		return func() { s.do(command, "", arg, rapid.SampledFrom(values).Draw(s.t, arg)) }
+	}
+	troubles := []func(){
+		drawn("sleep", "controller", "replicasets", "endpointslices"),
+		func() { s.do("sleep", "", "controller", "endpointslices") },
+		drawn("scale", "to", "1", "3", "12"),
+		drawn("resize", "to", "1", "3", "12"),
+		func() { s.do("abort", "") },
+		func() { s.do("pause", "") },
+		func() { s.do("awake", ""); s.do("deliver", ""); s.do("unpause", "") },
+		drawn("hold", "resource", "rollouts", "replicasets", "endpointslices", "deployments"),
+		drawn("fail", "how", "refused", "lost", "unanswered"),
+		s.raised, s.lowered,
+		func() { s.do("restart-controller", "", "unread", "workloads") },
+	}
+	if s.trial.mesh != "none" {
+		troubles = append(troubles, drawn("remove", "service", "stable", "canary"))
+	}
+	if s.trial.routed() {
+		troubles = append(troubles, func() {
+			resource := rapid.SampledFrom(s.resources()).Draw(s.t, "resource")
+			s.do("blind", "", "resource", resource)
+			s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(s.t, "how"), "of", resource)
+			s.do("weigh", "", "canary", "40")
+		})
+	}
+	rapid.SampledFrom(troubles).Draw(s.t, "trouble")()
+}
+
+// raised from few pods, which are all there, to more than the Deployment has.
+func (s *simulation) raised() {
+	s.do("scale", "", "to", "1")
+	s.round()
+	s.do("ready", "", "v1", "all")
+	s.round()
+	s.do("scale", "", "to", "12")
+	s.do("wait", "", "for", "3s")
+	s.do("sync", "", "loop", "slots")
+}
+
+// lowered in the moment in which all pods are there.
+func (s *simulation) lowered() {
+	s.do("ready", "", "v1", "all")
+	s.do("scale", "", "to", "1")
+	s.do("wait", "", "for", "3s")
+	s.do("sync", "", "loop", "slots")
 }

@@ -78,6 +78,9 @@ func (s *simulation) begin() {
 		s.do("migrate", steps, "mesh", s.trial.mesh, "scaleDown", s.trial.scaleDown)
 		s.do("resize", "", "to", fmt.Sprint(s.trial.replicas))
 	}
+	if s.trial.routed() && rapid.IntRange(0, 5).Draw(s.t, "ack timeout") == 5 {
+		s.do("ack-timeout", "", "for", "3s")
+	}
 	s.do("spec", s.trial.spec+"\n")
 	if s.trial.scaleDown != "" && rapid.Bool().Draw(s.t, "takes over in trouble") {
 		s.takeOver()
@@ -238,6 +241,9 @@ func (s *simulation) meddlers(often often) {
 	often(2, "restore", s.plain("restore"))
 	if s.trial.mesh == "service" {
 		return
+	}
+	if len(s.trial.kinds()) > 1 {
+		often(1, "reroute", s.reroute)
 	}
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
 	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))

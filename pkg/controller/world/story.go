@@ -158,7 +158,8 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		w.down = true
 		return nil
 	},
-	"restart-controller": func(w *World, _ map[string]string, _ string) error {
+	"restart-controller": func(w *World, args map[string]string, _ string) error {
+		w.unread = args["unread"] == "workloads"
 		w.Restart()
 		return nil
 	},

@@ -111,7 +111,9 @@ func (w *World) during(t truth, tell func(carried)) {
 				continue
 			}
 			tell(w.API.carried(one.says, t.total))
-			tell(w.API.carried(one.serves, t.total))
+			if w.ackTimeout == 0 || t.at.Sub(one.at) < w.ackTimeout { // after that silence is consent
+				tell(w.API.carried(one.serves, t.total))
+			}
 			if !one.at.After(from) {
 				break
 			}

@@ -83,6 +83,10 @@ type World struct {
 	weighings map[schema.GroupVersionResource][]weighing
 	// before is the size of the Deployment as somebody else last wrote it.
 	before int32
+	// follow lets a controller hear of workloads; unread: the next one that is
+	// started does not before Deliver.
+	follow func()
+	unread bool
 	// told is what status has told of available pods, oldest first.
 	told []told
 	// podLists counts the lists of pods that the controller asked for.
@@ -163,9 +167,16 @@ func (w *World) Restart() {
 		}
 	}
 	w.workloads = map[schema.GroupVersionResource]*informed{}
-	for kind, resource := range workloadResources {
+	for _, resource := range workloadResources {
 		w.workloads[resource] = newIndexer(nil)
-		caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
+	}
+	w.follow = func() {
+		for kind, resource := range workloadResources {
+			caches.Follow(observe.Place{Kind: kind, Namespace: Namespace}, w.workloads[resource])
+		}
+	}
+	if !w.unread {
+		w.follow()
 	}
 	w.pending, w.held, w.down, w.unsure, w.repairs = nil, map[string]bool{}, false, map[object]bool{}, map[object]repaired{}
 	w.read = map[object]int64{}
@@ -262,7 +273,10 @@ func (w *World) Hold(resource string) { w.held[resource] = true }
 
 // Deliver lets the caches hear of everything that they have not heard of.
 func (w *World) Deliver() {
-	w.held = map[string]bool{}
+	if w.held = map[string]bool{}; w.unread {
+		w.unread = false
+		w.follow()
+	}
 	w.deliverAll()
 }
 
