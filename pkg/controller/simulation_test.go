@@ -194,6 +194,7 @@ func (s *simulation) clients(often often) {
 	often(3, "scale", s.drawn("scale", "to", "0", "1", "3", "4", "10", "15"))
 	often(2, "jitter", s.jitter)
 	often(3, "deploy", s.drawn("deploy", "image", "v1", "v2", "v3"))
+	often(1, "restart", s.drawn("restart", "in", "0s", "1s", "3s"))
 	often(1, "skip-to", s.drawn("skip", "to", "0", "1", "2", "5"))
 	often(1, "steps", func(t *rapid.T) { s.do("steps", strings.Join(drawSteps(t, s.trial), "\n")+"\n") })
 	often(1, "metadata", func(t *rapid.T) {

@@ -89,6 +89,7 @@ func (w *World) Tick(d time.Duration) error {
 		}
 		w.Clock.SetTime(next)
 		before := w.API.version
+		w.replace()
 		w.revertDue()
 		if a := w.autoscaler; a != nil && !a.next.After(next) {
 			w.autoscale()

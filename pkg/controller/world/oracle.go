@@ -113,11 +113,12 @@ func (t truth) scaleIsWeight() bool {
 }
 
 // expectedPair is the pods of both sides without traffic routing: the vectors of
-// 2.9.3, and with role Services the last pod of stable, which stays until its
-// Service is re-pointed unless maxSurge 0 leaves no other way (edge case 20).
+// 2.9.3, and with role Services the last pod of stable, if nobody has taken that
+// away, which stays until its Service is re-pointed unless maxSurge 0 leaves no
+// other way (edge case 20).
 func (t truth) expectedPair() (stable, canary int32) {
 	stable, canary = t.nearestPair()
-	if t.selects[t.stable] == t.stableHash() && t.ro.Spec.MaxSurge() > 0 {
+	if t.selects[t.stable] == t.stableHash() && t.ro.Spec.MaxSurge() > 0 && t.size(t.stableHash()) > 0 {
 		stable = max(stable, 1)
 	}
 	return stable, canary

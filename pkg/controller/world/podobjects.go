@@ -30,6 +30,11 @@ import (
 // now, and takes away those that are too many. Pods are numbers until a rollout
 // gives them metadata of their own, or restarts them: most have no use for more.
 func (w *World) podObjects() {
+	for _, key := range sortedKeys(w.API.objects[podsResource]) {
+		if owner := metav1.GetControllerOf(w.pod(key)).Name; w.API.objects[setsResource][cache.NewObjectName(Namespace, owner)] == nil {
+			must(w.API.Delete(podsResource, key, false)) // collected as garbage
+		}
+	}
 	ro := w.Rollout()
 	if ro == nil || ro.Spec.Strategy.Canary == nil || w.asleep[setsResource.Resource] {
 		return
@@ -117,14 +122,40 @@ func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, err
 	owner := metav1.GetControllerOf(w.pod(key)).Name
 	rs := w.set(cache.NewObjectName(key.Namespace, owner))
 	image := rs.Spec.Template.Spec.Containers[0].Image
-	left := w.readyOf(rs) - 1
-	if budget := max(1, w.Rollout().Spec.MaxUnavailable()); left < *rs.Spec.Replicas-budget {
-		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: %s has %d of %d pods left, and a budget of %d", image, left, *rs.Spec.Replicas, budget))
+	left, size := w.readyOf(rs)-1, w.leastOf(rs)
+	if budget := max(1, w.Rollout().Spec.MaxUnavailable()); left < size-budget {
+		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: %s has %d of %d pods left, and a budget of %d", image, left, size, budget))
+	}
+	if _, evicted := w.evicted[image]; w.replaces && !evicted {
+		w.evicted[image] = w.ready[image]
 	}
 	w.ready[image] = left
 	must(w.API.Delete(podsResource, key, false))
 	w.Pods()
 	return true, nil, nil
+}
+
+// leastOf the sizes of a ReplicaSet that an eviction may rest on.
+func (w *World) leastOf(rs *appsv1.ReplicaSet) int32 {
+	size := *rs.Spec.Replicas
+	for _, s := range w.history {
+		if older := s.objects[setsResource][cache.MetaObjectToName(rs)]; older != nil {
+			size = min(size, *w.API.set(older).Spec.Replicas)
+		}
+	}
+	return size
+}
+
+// replace makes the pods ready that have taken the place of evicted ones, where
+// nobody has said how many are ready since.
+func (w *World) replace() {
+	for image, ready := range w.evicted {
+		w.ready[image] = ready
+	}
+	if len(w.evicted) > 0 {
+		clear(w.evicted)
+		w.Pods()
+	}
 }
 
 // doLabelPods is what somebody else does to every pod.

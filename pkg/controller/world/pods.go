@@ -46,6 +46,7 @@ const All = -1
 // there are, if there are fewer.
 func (w *World) Ready(image string, pods int32) {
 	w.ready[image] = pods
+	delete(w.evicted, image)
 	w.Pods()
 }
 

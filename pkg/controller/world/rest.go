@@ -6,6 +6,7 @@ package world
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 )
@@ -23,6 +24,9 @@ func (w *World) Unrest() string {
 	}
 	if wrong := t.misplaced(); wrong != "" {
 		return wrong
+	}
+	if at, done := t.ro.Spec.RestartAt, t.ro.Status.RestartedAt; at != nil && (done == nil || done.Before(at)) {
+		return "the pods are not restarted"
 	}
 	switch st := t.ro.Status; {
 	case t.unadopted():
@@ -59,7 +63,7 @@ func (t truth) misplaced() string {
 // gate that blocks it, "" for nothing. It is asked once nothing more is written.
 func (w *World) Silence() string {
 	t, ok := state{api: w.API, objects: w.API.objects}.truth()
-	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() {
+	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() || t.delayed(w.Clock.Now()) {
 		return ""
 	}
 	if (t.atStable() || t.ro.Status.Abort) && t.misplaced() == "" {
@@ -81,6 +85,16 @@ func (w *World) Stranded() string {
 		return fmt.Sprintf("INV-2: the canary keeps weight %d without a pod, stable has %d", weight, taker)
 	}
 	return ""
+}
+
+// delayed: the delay of a revision is not over.
+func (t truth) delayed(now time.Time) bool {
+	for _, rs := range t.sets {
+		if due, err := time.Parse(time.RFC3339, rs.Annotations[v1alpha1.ScaleDownDeadlineAnnotation]); err == nil && due.After(now) {
+			return true
+		}
+	}
+	return false
 }
 
 // waitsForUser: spec.paused is set, or the step is a pause without an end.

@@ -72,6 +72,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		}
 		if w.Manual {
 			w.Clock.Step(d)
+			w.replace()
 			w.revertDue()
 			w.deliverAll()
 			return nil
@@ -136,6 +137,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"pause":        func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
 	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"restart":      (*World).doRestart,
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).remove,
 	"restore":      (*World).restore,

@@ -6,6 +6,7 @@ package world
 import (
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
@@ -90,6 +91,18 @@ func (w *World) skip(args map[string]string, _ string) error {
 		to = args["to"]
 	}
 	return w.PatchStatus(`{"status":{"pauseConditions":null,"currentStepIndex":` + to + `}}`)
+}
+
+// doRestart is what the CLI plugin's restart sends: restart in=1s. From now on pods
+// are replaced after a moment where one is evicted. The seconds are whole, so that
+// every pod there is is older.
+func (w *World) doRestart(args map[string]string, _ string) error {
+	in, err := time.ParseDuration(args["in"])
+	if err != nil {
+		return err
+	}
+	w.replaces = true
+	return w.PatchSpec(fmt.Sprintf(`{"spec":{"restartAt":%q}}`, w.Clock.Now().Add(in).UTC().Format(time.RFC3339)))
 }
 
 // Undo is what the CLI plugin's undo sends: the template of an earlier

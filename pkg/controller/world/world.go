@@ -81,6 +81,10 @@ type World struct {
 	history []state
 	// weighings of the route objects, by resource, oldest first.
 	weighings map[schema.GroupVersionResource][]weighing
+	// replaces: what takes the place of an evicted pod is ready after a moment;
+	// evicted are how many of a version were ready before.
+	replaces bool
+	evicted  map[string]int32
 	// before is the size of the Deployment as somebody else last wrote it.
 	before int32
 	// follow lets a controller hear of workloads; unread: the next one that is
@@ -139,7 +143,7 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{},
+		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
