@@ -18,9 +18,10 @@ func (s *simulation) coincidences(often often) {
 	often(1, "on-the-brink", s.onTheBrink)
 	if s.trial.routed() {
 		often(2, "in-doubt", s.inDoubt)
-		often(1, "third", s.third)
+		often(2, "third", s.third)
 		often(1, "relisted", s.relisted)
 		often(1, "unadopted", s.unadopted)
+		often(1, "misled", s.misled)
 	}
 }
 
@@ -44,13 +45,17 @@ func (s *simulation) halfSeen(t *rapid.T) {
 // inDoubt: nobody knows what became of a write to a route, or can find out, and
 // the user goes on.
 func (s *simulation) inDoubt(t *rapid.T) {
-	resource := rapid.SampledFrom(s.resources()).Draw(t, "resource")
-	s.do("blind", "", "resource", resource)
-	s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
+	s.doubt(t, rapid.SampledFrom(s.resources()).Draw(t, "resource"))
 	s.do("promote", "")
 	s.round()
 	s.do("ready", "", "v2", "all")
 	s.goOn(t)
+}
+
+// doubt: nobody will know what has become of the next write to a resource.
+func (s *simulation) doubt(t *rapid.T, resource string) {
+	s.do("blind", "", "resource", resource)
+	s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
 }
 
 // onTheBrink: all is there for a promotion, and then its pods are not.
@@ -75,24 +80,23 @@ func (s *simulation) onTheBrink(t *rapid.T) {
 // nobody knows how many pods stable has, or what a route or a Service says.
 func (s *simulation) third(t *rapid.T) {
 	s.do("ready", "", "v2", "all")
-	for range rapid.IntRange(0, 2).Draw(t, "promotions") {
+	unknown := rapid.SampledFrom(append(s.resources(), "services", "", "")).Draw(t, "unknown")
+	for i := range rapid.IntRange(0, 2).Draw(t, "promotions") {
+		if i == 0 && unknown != "" {
+			s.doubt(t, unknown)
+		}
 		s.do("promote", "")
 		s.round()
 	}
-	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "0", "1"}).Draw(t, "left"))
+	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1"}).Draw(t, "left"))
 	s.do("deploy", "", "image", "v3")
 	s.do("ready", "", "v3", "all")
-	if rapid.Bool().Draw(t, "unknown") {
-		resource := rapid.SampledFrom(append(s.resources(), "services")).Draw(t, "resource")
-		s.do("blind", "", "resource", resource)
-		s.do("fail", "", "how", rapid.SampledFrom([]string{"lost", "unanswered"}).Draw(t, "how"), "of", resource)
-	}
 	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 		s.round()
 	}
 	if rapid.Bool().Draw(t, "lags") {
 		s.do("sleep", "", "controller", "replicasets")
-		s.do("scale", "", "to", "12")
+		s.do("resize-set", "", "v1", "12")
 	}
 	s.round()
 	s.do("wait", "", "for", "3s")
@@ -130,6 +134,22 @@ func (s *simulation) unadopted(t *rapid.T) {
 		s.round()
 		s.do("wait", "", "for", "3s")
 	}
+	s.round()
+}
+
+// misled: somebody points the stable Service, with all the weight that it has, at
+// what is being released, whose pods are lost.
+func (s *simulation) misled(t *rapid.T) {
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "before"))
+	s.do("point", "", "service", "stable", "image", "v2")
+	for range rapid.IntRange(0, 2).Draw(t, "rounds") {
+		s.round()
+	}
+	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "stable"))
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "0", "1"}).Draw(t, "left"))
+	s.do("wait", "", "for", "3s")
+	s.round()
+	s.do(rapid.SampledFrom([]string{"retry", "abort", "promote"}).Draw(t, "user"), "")
 	s.round()
 }
 

@@ -82,8 +82,8 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 		if size > d.Size || ro.Status.Abort || ro.Spec.Paused || ro.Spec.Desired() < d.Size {
 			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v, paused %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort, ro.Spec.Paused)
 		}
-		if t, ok := s.truth(); ok && (t.missing() != "" || w.unknown(t)) {
-			breach("MIGRATION: Deployment %d -> %d without Service %q, or while a route is unknown", d.Size, size, t.missing())
+		if t, ok := s.truth(); ok && (w.lacks(s) || w.unknown(t)) {
+			breach("MIGRATION: Deployment %d -> %d while a Service or a route is gone, or unknown", d.Size, size)
 		}
 		pods, told := s.available(""), w.toldLately(until)
 		least("in all", pods+d.Size, pods+size)
@@ -103,6 +103,13 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 			least("behind "+after.Name, s.behind(after.Name, "").all, s.available(hash))
 		}
 	}
+}
+
+// lacks: a Service or a route of the rollout is gone.
+func (w *World) lacks(s state) bool {
+	return slices.ContainsFunc(w.applied, func(o object) bool {
+		return (isRoute(o.resource) || o.resource == servicesResource) && s.objects[o.resource][o.key] == nil
+	})
 }
 
 // serves reports whether a Service may have carried anything of late: without a
