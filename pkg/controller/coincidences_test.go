@@ -46,6 +46,15 @@ func (s *simulation) halfSeen(t *rapid.T) {
 // the user goes on.
 func (s *simulation) inDoubt(t *rapid.T) {
 	s.doubt(t, rapid.SampledFrom(s.resources()).Draw(t, "resource"))
+	if rapid.Bool().Draw(t, "aborted") {
+		s.do("abort", "")
+		for range 3 {
+			s.round()
+			s.do("wait", "", "for", "6s")
+		}
+		s.round()
+		return
+	}
 	s.do("promote", "")
 	s.round()
 	s.do("ready", "", "v2", "all")
@@ -82,7 +91,7 @@ func (s *simulation) third(t *rapid.T) {
 	s.do("ready", "", "v2", "all")
 	unknown := rapid.SampledFrom(append(s.resources(), "services", "", "")).Draw(t, "unknown")
 	for i := range rapid.IntRange(0, 2).Draw(t, "promotions") {
-		if i == 0 && unknown != "" {
+		if i == 0 && unknown != "" && unknown != "services" {
 			s.doubt(t, unknown)
 		}
 		s.do("promote", "")
@@ -98,11 +107,17 @@ func (s *simulation) third(t *rapid.T) {
 		s.do("sleep", "", "controller", "replicasets")
 		s.do("resize-set", "", "v1", "12")
 	}
+	if unknown == "services" {
+		s.doubt(t, unknown)
+	}
 	s.round()
 	s.do("wait", "", "for", "3s")
 	s.round()
 	if rapid.Bool().Draw(t, "back") {
 		s.do("abort", "")
+		s.round()
+		s.round()
+		s.do("wait", "", "for", "35s")
 		s.round()
 		s.round()
 	}

@@ -13,7 +13,10 @@ import (
 // Then all is well again, and the user goes on where the rollout is aborted.
 func (s *simulation) takeOver() {
 	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "3", "all"}).Draw(s.t, "first pods"))
-	s.round()
+	for range rapid.IntRange(1, 3).Draw(s.t, "first rounds") {
+		s.round()
+		s.do("wait", "", "for", "6s")
+	}
 	for range rapid.IntRange(1, 4).Draw(s.t, "troubles") {
 		s.round()
 		s.trouble()

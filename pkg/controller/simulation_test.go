@@ -78,7 +78,7 @@ func (s *simulation) begin() {
 		s.do("migrate", steps, "mesh", s.trial.mesh, "scaleDown", s.trial.scaleDown)
 		s.do("resize", "", "to", fmt.Sprint(s.trial.replicas))
 	}
-	if s.trial.routed() && rapid.IntRange(0, 5).Draw(s.t, "ack timeout") == 5 {
+	if s.trial.routed() && rapid.IntRange(0, 3).Draw(s.t, "ack timeout") == 3 {
 		s.do("ack-timeout", "", "for", "3s")
 	}
 	s.do("spec", s.trial.spec+"\n")

@@ -89,8 +89,8 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 		least("in all", pods+d.Size, pods+size)
 		least("of which status has told for long enough", told+d.Size, told+size)
 		for _, name := range roleNames(ro) {
-			if s.selects(name) == "" && w.serves(name, until) {
-				c := s.behind(name, "")
+			if w.serves(name, until) {
+				c := s.behind(name, s.selects(name))
 				least("behind "+name, c.all, c.ours+min(size, c.all-c.ours))
 			}
 		}
