@@ -45,8 +45,12 @@ func (s *simulation) halfSeen(t *rapid.T) {
 // inDoubt: nobody knows what became of a write to a route, or can find out, and
 // the user goes on.
 func (s *simulation) inDoubt(t *rapid.T) {
+	aborted := rapid.Bool().Draw(t, "aborted")
+	if aborted && rapid.Bool().Draw(t, "impatient") {
+		s.do("ack-timeout", "", "for", "3s")
+	}
 	s.doubt(t, rapid.SampledFrom(s.resources()).Draw(t, "resource"))
-	if rapid.Bool().Draw(t, "aborted") {
+	if aborted {
 		s.do("abort", "")
 		for range 3 {
 			s.round()
@@ -101,6 +105,11 @@ func (s *simulation) third(t *rapid.T) {
 	s.do("deploy", "", "image", "v3")
 	s.do("ready", "", "v3", "all")
 	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+		s.round()
+	}
+	if rapid.Bool().Draw(t, "in full") {
+		s.do("skip", "", "to", "5")
+		s.round()
 		s.round()
 	}
 	if rapid.Bool().Draw(t, "lags") {

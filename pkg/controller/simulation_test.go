@@ -47,7 +47,7 @@ type simulation struct {
 
 // do is one command of the story, and fails on a breach.
 func (s *simulation) do(command, input string, args ...string) {
-	if !slices.Contains([]string{"sync", "wait", "manual", "auto"}, command) {
+	if !slices.Contains([]string{"sync", "sync-twice", "wait", "manual", "auto"}, command) {
 		s.done++
 	}
 	s.story.WriteString(command)
@@ -277,7 +277,7 @@ func (s *simulation) work(t *rapid.T) {
 		s.do("wait", "", "for", "3s")
 	}
 	if rapid.Bool().Draw(t, "one") {
-		s.do("sync", "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
+		s.do(rapid.SampledFrom([]string{"sync", "sync-twice"}).Draw(t, "sync"), "", "loop", rapid.SampledFrom(s.loops()).Draw(t, "loop"))
 		return
 	}
 	for range rapid.IntRange(0, 4).Draw(t, "rounds") {

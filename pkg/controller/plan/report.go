@@ -187,7 +187,7 @@ func (v *view) carriers(old *v1alpha1.TrafficWeights) int32 {
 // quiet reports whether a healthy rollout has pods of the stable revision alone.
 func (v *view) quiet() bool {
 	more := func(r Revision) bool { return r.Spec > 0 && r.Hash != v.stable.Hash }
-	return v.status.Phase == v1alpha1.RolloutPhaseHealthy && !slices.ContainsFunc(v.Revisions, more)
+	return v.status.Phase == v1alpha1.RolloutPhaseHealthy && len(v.Orphans) == 0 && !slices.ContainsFunc(v.Revisions, more)
 }
 
 // tellWeight tells of an observed weight that is not the last one told. That
@@ -205,7 +205,7 @@ func (v *view) tellWeight(st *v1alpha1.RolloutStatus) []Event {
 }
 
 // reportManaged lists every object that a hand may touch from now on, and
-// those that are not yet confirmed as given back.
+// those that are not yet confirmed as given back, or have yet to settle.
 func (v *view) reportManaged(st *v1alpha1.RolloutStatus) {
 	var managed []v1alpha1.ManagedObject
 	for _, role := range roles {
@@ -219,7 +219,7 @@ func (v *view) reportManaged(st *v1alpha1.RolloutStatus) {
 		}
 	}
 	for _, orphan := range v.Orphans {
-		if !orphan.Clean {
+		if settling := v.routed && orphan.Object.Router != "" && !v.seen.settled; !orphan.Clean || settling {
 			managed = append(managed, orphan.Object)
 		}
 	}

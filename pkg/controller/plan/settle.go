@@ -74,10 +74,11 @@ func (v *view) canAck() bool {
 }
 
 // settles is how long what is observed has yet to stand, 0 or less for no
-// longer. It means something only while it is in status.
+// longer. It means something only while it is in status. What the spec no longer
+// names may be of a Kind that never acknowledges.
 func (v *view) settles(t traffic) time.Duration {
 	wait := v.Settings.SettleAcked
-	if !t.acked || slices.ContainsFunc(v.Traffic, func(o mesh.Observed) bool { return o.Best < mesh.Acked }) {
+	if !t.acked || len(v.Orphans) > 0 || slices.ContainsFunc(v.Traffic, func(o mesh.Observed) bool { return o.Best < mesh.Acked }) {
 		wait = v.Settings.SettleUnacked
 	}
 	w := v.status.Canary.Weights

@@ -52,14 +52,14 @@ func read(d *appsv1.Deployment, err error) (*observe.Workload, error) {
 }
 
 // giveWay takes the Deployment that the rollout takes over from down to the size
-// of the plan. It is never raised.
+// of the plan.
 func (h *Hand) giveWay(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	key, deployments := h.deployment(s.Rollout)
 	if p.Workload == nil || deployments == nil {
 		return nil
 	}
 	seen, found, stale := deployments.Get(key)
-	if !found || stale || *p.Workload >= seen.Size {
+	if !found || stale {
 		return nil
 	}
 	patch, err := json.Marshal(map[string]any{

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"reflect"
 	"slices"
 	"time"
 
@@ -107,6 +108,19 @@ func (w *World) overlay(write Write) {
 	}
 }
 
+// same reports whether two versions of an object say the same.
+func same(a, b *unstructured.Unstructured) bool {
+	if a == nil || b == nil {
+		return false
+	}
+	for _, field := range []string{"spec", "status"} {
+		if !reflect.DeepEqual(a.Object[field], b.Object[field]) {
+			return false
+		}
+	}
+	return maps.Equal(a.GetLabels(), b.GetLabels()) && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
+}
+
 type breachFunc func(format string, args ...any)
 
 // check gives what a write breaks if it rests on a state as it was until then.
@@ -114,6 +128,9 @@ func (w *World) check(s state, until moment, write Write) []string {
 	var breaches []string
 	breach := func(format string, args ...any) {
 		breaches = append(breaches, fmt.Sprintf("%s %s: ", write.Resource.Resource, write.Key.Name)+fmt.Sprintf(format, args...))
+	}
+	if write.After != nil && same(s.objects[write.Resource][write.Key], write.After) {
+		breach("INV-7: what is written is there already")
 	}
 	w.checkMigration(s, until, write, breach)
 	t, ok := s.truth()

@@ -46,6 +46,20 @@ func (w *World) Sync(loop string) {
 	}
 }
 
+// SyncTwice lets one loop work twice, while its caches hear of nothing: what the
+// first time has written is not written again (invariant 7).
+func (w *World) SyncTwice(loop string) {
+	held := w.held
+	w.held = map[string]bool{}
+	for resource := range w.API.objects {
+		w.held[resource.Resource] = true
+	}
+	w.Sync(loop)
+	w.Sync(loop)
+	w.held = held
+	w.deliverAll()
+}
+
 // Settle lets the loops work in turn until all of them have written nothing
 // since the last write, or since one has woken the others, and fails if that takes too long.
 func (w *World) Settle() error {

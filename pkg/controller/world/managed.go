@@ -17,6 +17,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
 		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
 	case slices.Equal(next.managed, wanted):
+	case len(next.managed) == 0 && !t.names(write.Resource.Resource): // it is given back
 	case (!open || t.ready[t.canary] == 0) && len(next.managed) == 0:
 	case t.selects[t.stable] != t.stableHash() && len(next.managed) == 0:
 		// somebody has pointed S elsewhere, and all that is ours makes way
@@ -24,6 +25,21 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 		// not shown yet: its canary has just become available
 	default:
 		breach("INV-6: managed routes %v -> %v, of %v", before.managed, next.managed, wanted)
+	}
+}
+
+// names: the spec names a route object of that resource.
+func (t truth) names(resource string) bool {
+	tr := t.spec.TrafficRouting
+	switch {
+	case tr == nil:
+		return false
+	case resource == "httproutes":
+		return tr.GatewayAPI != nil
+	case resource == "virtualservices":
+		return tr.Istio != nil
+	default:
+		return len(tr.Plugins) > 0
 	}
 }
 

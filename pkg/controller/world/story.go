@@ -95,8 +95,9 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 		}
 		return nil
 	},
-	"hold":    func(w *World, args map[string]string, _ string) error { w.Hold(args["resource"]); return nil },
-	"deliver": func(w *World, _ map[string]string, _ string) error { w.Deliver(); return nil },
+	"sync-twice": func(w *World, args map[string]string, _ string) error { w.SyncTwice(args["loop"]); return nil },
+	"hold":       func(w *World, args map[string]string, _ string) error { w.Hold(args["resource"]); return nil },
+	"deliver":    func(w *World, _ map[string]string, _ string) error { w.Deliver(); return nil },
 	"sleep": func(w *World, args map[string]string, _ string) error {
 		w.asleep[args["controller"]] = true
 		return nil
