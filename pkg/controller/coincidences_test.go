@@ -118,11 +118,12 @@ func (s *simulation) third(t *rapid.T) {
 	}
 	if unknown == "services" {
 		s.doubt(t, unknown)
+		s.do("ready", "", "v1", "0")
 	}
 	s.round()
 	s.do("wait", "", "for", "3s")
 	s.round()
-	if rapid.Bool().Draw(t, "back") {
+	if unknown == "services" || rapid.Bool().Draw(t, "back") {
 		s.do("abort", "")
 		s.round()
 		s.round()

@@ -87,12 +87,12 @@ func (w *World) managedLately(t truth) bool {
 // unserved: at the decision the data plane of a route that acknowledges has yet
 // to do so. With --ack-timeout it need not.
 func (w *World) unserved(t truth) bool {
-	for _, all := range w.weighings {
+	for resource, all := range w.weighings {
 		for _, one := range slices.Backward(all) {
 			if t.after(one) {
 				continue
 			}
-			if one.says != nil && !acknowledged(one.says) && w.ackTimeout == 0 {
+			if t.names(resource.Resource) && one.says != nil && !acknowledged(one.says) && w.ackTimeout == 0 {
 				return true
 			}
 			break
