@@ -249,6 +249,7 @@ func (s *simulation) meddlers(often often) {
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
 	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))
 	often(2, "revert", func(*rapid.T) { s.do("revert", "", "by", "argocd") })
+	often(1, "reverter", s.drawn("reverter", "by", "argocd", "argocd", ""))
 	often(1, "drop-managed", s.plain("drop-managed"))
 	often(1, "remove-route", func(t *rapid.T) {
 		s.do("remove", "", "route", "web", "of", rapid.SampledFrom([]string{"httproutes", "virtualservices", "testroutes"}).Draw(t, "of"))
@@ -314,6 +315,7 @@ func (s *simulation) settle() {
 		s.stand() // with all that is broken in the cluster
 		s.do("manual", "")
 	}
+	s.do("reverter", "")
 	s.do("restore", "")
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")

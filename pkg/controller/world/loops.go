@@ -101,6 +101,9 @@ func (w *World) Tick(d time.Duration) error {
 		if r := w.reverter; r != nil && r.next.Before(next) {
 			next = r.next
 		}
+		if replaced := w.Clock.Now().Add(time.Second); len(w.evicted) > 0 && replaced.Before(next) {
+			next = replaced
+		}
 		w.Clock.SetTime(next)
 		before := w.API.version
 		w.replace()

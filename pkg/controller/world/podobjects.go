@@ -122,8 +122,11 @@ func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, err
 	owner := metav1.GetControllerOf(w.pod(key)).Name
 	rs := w.set(cache.NewObjectName(key.Namespace, owner))
 	image := rs.Spec.Template.Spec.Containers[0].Image
-	left, size := w.readyOf(rs)-1, w.leastOf(rs)
-	if budget := max(1, w.Rollout().Spec.MaxUnavailable()); left < size-budget {
+	left, size := w.readyOf(rs), w.leastOf(rs)
+	if len(w.readied(w.pod(key)).Status.Conditions) > 0 {
+		left--
+	}
+	if budget := w.mostGone(); left < size-budget {
 		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: %s has %d of %d pods left, and a budget of %d", image, left, size, budget))
 	}
 	if _, evicted := w.evicted[image]; w.replaces && !evicted {
@@ -133,6 +136,17 @@ func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, err
 	must(w.API.Delete(podsResource, key, false))
 	w.Pods()
 	return true, nil, nil
+}
+
+// mostGone is how many pods of a version an eviction may take at a time.
+func (w *World) mostGone() int32 {
+	most := max(1, w.Rollout().Spec.MaxUnavailable())
+	for _, s := range w.history {
+		if ro := s.rollout(); ro != nil {
+			most = max(most, ro.Spec.MaxUnavailable())
+		}
+	}
+	return most
 }
 
 // leastOf the sizes of a ReplicaSet that an eviction may rest on.

@@ -55,9 +55,12 @@ type repaired struct {
 }
 
 // spaceRepairs is edge case 27: what a tool undoes again and again is not written
-// again and again. A controller that has just started knows of no repair, nor
-// one that does not know what became of its write.
+// again and again. What its user says since begins anew; a controller that has just
+// started knows of no repair, nor one that does not know what became of its write.
 func (w *World) spaceRepairs(write Write) {
+	if write.Resource == rolloutsResource && !write.Ours {
+		clear(w.repairs)
+	}
 	if !isRoute(write.Resource) || write.After == nil {
 		return
 	}

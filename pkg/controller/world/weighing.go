@@ -102,9 +102,13 @@ func (w *World) unserved(t truth) bool {
 }
 
 // during tells of all that was carried in the settle time that ends at the
-// decision, and of what we have written since.
+// decision, and of what we have written since. What the spec no longer names, and
+// that was given back, is its user's.
 func (w *World) during(t truth, tell func(carried)) {
 	for resource, all := range w.weighings {
+		if last := all[len(all)-1].says; t.routed && !t.names(resource.Resource) && w.API.carried(last, t.total).weight[t.canary] == 0 {
+			continue
+		}
 		from := t.at.Add(-settleOf(resource))
 		for _, one := range slices.Backward(all) {
 			if t.after(one) {
