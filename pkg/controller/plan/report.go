@@ -22,7 +22,7 @@ func report(v *view, t target, o orders) Plan {
 	p := Plan{Rule: t.rule, Sets: o.sets, Slots: o.slots, Route: o.route, Workload: o.workload, Number: v.number()}
 	p.Create, p.Delete = v.create(t), v.history()
 	p.Apart, p.Inject, p.Relabel = v.apart(p.Create), v.inject(p.Create), v.relabel(o)
-	p.Evict = v.evictions(o)
+	p.Evict = v.evictions(&o)
 	p.Release = v.release()
 	p.Urgent = v.urgent(o.route)
 

@@ -25,7 +25,7 @@ func (v *view) old(p Pod) bool { return p.Created.Before(v.Rollout.Spec.RestartA
 
 // evictions names the pods that go now: those of stable first, no more at a
 // time than evictable allows.
-func (v *view) evictions(o orders) []string {
+func (v *view) evictions(o *orders) []string {
 	if !RestartDue(v.Rollout, v.Now) || v.stable == nil {
 		return nil
 	}
@@ -35,7 +35,7 @@ func (v *view) evictions(o orders) []string {
 		}
 		var names []string
 		left := false
-		room := v.evictable(r, o)
+		room := v.evictable(r, *o)
 		for _, p := range v.Pods {
 			if p.Hash != r.Hash || !v.old(p) {
 				continue
@@ -44,6 +44,9 @@ func (v *view) evictions(o orders) []string {
 			if !p.Terminating && int32(len(names)) < room {
 				names = append(names, p.Name)
 			}
+		}
+		if left && len(names) == 0 {
+			o.block(GateCapacity, "ReplicaSet "+r.Name, min(available(r), v.readyPods(r)), "more, to evict a pod older than spec.restartAt")
 		}
 		if left {
 			return names

@@ -66,6 +66,9 @@ func (w *World) Silence() string {
 	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() || t.delayed(w.Clock.Now()) {
 		return ""
 	}
+	if at, done := t.ro.Spec.RestartAt, t.ro.Status.RestartedAt; at != nil && at.Time.Before(w.Clock.Now()) && (done == nil || done.Before(at)) {
+		return "INV-13: pods are not restarted, and nothing says what blocks it"
+	}
 	if (t.atStable() || t.ro.Status.Abort) && t.misplaced() == "" {
 		return "" // all that is lacking is what pods do by themselves
 	}
