@@ -20,8 +20,15 @@ func ObjectOf(m v1alpha1.ManagedObject) mesh.Object {
 	}
 }
 
-// RemovalOf is the Route with which an object of the inventory is given back.
+// RemovalOf is the Route with which an object of the inventory is given back: to
+// the Service that is stable now, where Services have swapped roles since it was
+// listed.
 func RemovalOf(ro *v1alpha1.Rollout, m v1alpha1.ManagedObject, total int32) mesh.Route {
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		if stable, canary := c.RoleServices(ro.Status.Canary.StablePingPong); m.StableService == canary && m.CanaryService == stable {
+			m.StableService, m.CanaryService = stable, canary
+		}
+	}
 	r := mesh.Route{
 		Stable: m.StableService, Canary: m.CanaryService, Total: total, Reserved: m.ManagedRoutes,
 		Objects: []mesh.Object{ObjectOf(m)},

@@ -102,12 +102,18 @@ func (w *World) unserved(t truth) bool {
 }
 
 // during tells of all that was carried in the settle time that ends at the
-// decision, and of what we have written since. What the spec no longer names, and
-// that was given back, is its user's.
-func (w *World) during(t truth, tell func(carried)) {
+// decision, and of what we have written since. What the spec no longer names is its
+// user's, but for what leads to the canary still.
+func (w *World) during(t truth, heard func(carried)) {
 	for resource, all := range w.weighings {
-		if last := all[len(all)-1].says; t.routed && !t.names(resource.Resource) && w.API.carried(last, t.total).weight[t.canary] == 0 {
-			continue
+		tell := heard
+		if t.routed && !t.names(resource.Resource) {
+			if w.API.carried(all[len(all)-1].says, t.total).weight[t.canary] == 0 {
+				continue
+			}
+			tell = func(c carried) {
+				heard(carried{weight: map[string]int32{t.canary: c.weight[t.canary]}, managed: c.managed})
+			}
 		}
 		from := t.at.Add(-settleOf(resource))
 		for _, one := range slices.Backward(all) {
