@@ -72,9 +72,12 @@ func (s *simulation) begin() {
 	s.trial = drawTrial(s.t)
 	s.story.WriteString("# What this run of the simulation found.\n\n")
 	s.do("manual", "")
-	if steps := strings.Join(s.trial.steps, "\n") + "\n"; s.trial.scaleDown == "" {
+	switch steps := strings.Join(s.trial.steps, "\n") + "\n"; {
+	case s.trial.lender != "":
+		s.do("migrate", steps, "mesh", s.trial.mesh, "kind", s.trial.lender)
+	case s.trial.scaleDown == "":
 		s.do("first", steps, "mesh", s.trial.mesh)
-	} else {
+	default:
 		s.do("migrate", steps, "mesh", s.trial.mesh, "scaleDown", s.trial.scaleDown)
 		s.do("resize", "", "to", fmt.Sprint(s.trial.replicas))
 	}
@@ -321,6 +324,9 @@ func (s *simulation) settle() {
 	s.do("unpause", "")
 	if s.trial.scaleDown != "" {
 		s.do("resize", "", "to", "1")
+	}
+	if s.trial.lender == "ReplicaSet" {
+		s.do("scale", "", "to", "10") // with fewer its pods cannot be replaced behind a Service
 	}
 	for _, image := range versions {
 		s.do("ready", "", image, "all")

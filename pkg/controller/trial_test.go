@@ -20,6 +20,8 @@ type trial struct {
 	spec  string
 	// scaleDown of the Deployment that it takes over from, "" for none.
 	scaleDown string
+	// lender is the kind of what only lends its template, "" for none.
+	lender string
 	replicas  int
 }
 
@@ -51,6 +53,12 @@ func drawTrial(t *rapid.T) trial {
 	s.replicas = rapid.SampledFrom([]int{10, 1, 2, 3, 5}).Draw(t, "replicas")
 	spec["replicas"] = s.replicas
 	s.scaleDown = rapid.SampledFrom([]string{"", "", "", "never", "onsuccess", "progressively"}).Draw(t, "scaleDown")
+	if s.scaleDown == "" {
+		s.lender = rapid.SampledFrom([]string{"", "", "", "", "PodTemplate", "ReplicaSet"}).Draw(t, "lender")
+	}
+	if s.lender == "ReplicaSet" {
+		spec["replicas"], s.replicas = 10, 10 // as many as that has, so that its pods can be replaced behind the Services
+	}
 	optional(spec, "minReadySeconds", 1)
 	optional(spec, "progressDeadlineSeconds", 30)
 	if spec["progressDeadlineSeconds"] != nil {
@@ -65,6 +73,8 @@ func drawTrial(t *rapid.T) trial {
 	}
 	optional(canary, "replicaProgressThreshold", map[string]any{"type": "Percent", "value": 50}, map[string]any{"type": "Pods", "value": 1})
 	optional(canary, "abortScaleDownDelaySeconds", 0, 5, 30)
+	optional(canary, "antiAffinity", map[string]any{"requiredDuringSchedulingIgnoredDuringExecution": map[string]any{}},
+		map[string]any{"preferredDuringSchedulingIgnoredDuringExecution": map[string]any{"weight": 7}})
 	optional(canary, "canaryMetadata", map[string]any{"labels": map[string]any{"role": "canary"}})
 	optional(canary, "stableMetadata", map[string]any{"labels": map[string]any{"role": "stable"}})
 	if s.routed() {
