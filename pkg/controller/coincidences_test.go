@@ -22,6 +22,7 @@ func (s *simulation) coincidences(often often) {
 		often(1, "relisted", s.relisted)
 		often(1, "unadopted", s.unadopted)
 		often(1, "misled", s.misled)
+		often(1, "emptied", s.emptied)
 	}
 }
 
@@ -176,6 +177,23 @@ func (s *simulation) misled(t *rapid.T) {
 	s.round()
 	s.do(rapid.SampledFrom([]string{"retry", "abort", "promote"}).Draw(t, "user"), "")
 	s.round()
+}
+
+// emptied: there are to be no pods, and for a moment they are there still, managed
+// routes and all.
+func (s *simulation) emptied(*rapid.T) {
+	s.do("ready", "", "v2", "all")
+	s.do("promote", "")
+	s.round()
+	s.round()
+	s.do("scale", "", "to", "0")
+	s.do("drop-managed", "")
+	s.do("wait", "", "for", "3s")
+	for _, kind := range s.trial.kinds() {
+		s.do("sync", "", "loop", "traffic-"+kind)
+	}
+	s.round()
+	s.do("scale", "", "to", "3")
 }
 
 // reroute: the spec names one data plane less for a while.

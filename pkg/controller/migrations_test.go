@@ -61,6 +61,9 @@ func (s *simulation) trouble() {
 	if s.trial.mesh != "none" {
 		troubles = append(troubles, drawn("remove", "service", "stable", "canary"))
 	}
+	if !s.trial.routed() {
+		troubles = append(troubles, s.raised, s.raised) // the whole of a Service is at stake
+	}
 	if s.trial.routed() {
 		troubles = append(troubles, func() {
 			s.doubt(s.t, rapid.SampledFrom(s.resources()).Draw(s.t, "resource"))

@@ -206,7 +206,7 @@ func (v *view) givesWay() bool {
 // taken over: both together never have fewer than before.
 func (v *view) allowWorkload(o *orders) {
 	w := v.Workload
-	if !v.givesWay() || !v.mayAdvance() || v.paused() || v.status.Abort || w.Stale {
+	if !v.givesWay() || !v.mayAdvance() || v.paused() || w.Stale {
 		return
 	}
 	taken := v.takenOver()

@@ -79,8 +79,8 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 	switch write.Resource {
 	case deploymentsResource:
 		size := w.API.workload(deploymentsResource, write.After).Size
-		if size > d.Size || ro.Status.Abort || ro.Spec.Paused || ro.Spec.Desired() < d.Size {
-			breach("MIGRATION: Deployment %d -> %d, replicas %d, aborted %v, paused %v", d.Size, size, ro.Spec.Desired(), ro.Status.Abort, ro.Spec.Paused)
+		if size > d.Size || ro.Spec.Paused || ro.Spec.Desired() < d.Size {
+			breach("MIGRATION: Deployment %d -> %d, replicas %d, paused %v", d.Size, size, ro.Spec.Desired(), ro.Spec.Paused)
 		}
 		if t, ok := s.truth(); ok && (w.lacks(s) || w.unknown(t)) {
 			breach("MIGRATION: Deployment %d -> %d while a Service or a route is gone, or unknown", d.Size, size)

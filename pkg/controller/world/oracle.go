@@ -7,6 +7,7 @@ import (
 	"fmt"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 )
 
 // The oracle is a second, naive planner: what sizes and weights a rollout comes
@@ -26,7 +27,7 @@ func (w *World) Oracle() string {
 		stable, canary = t.expectedPair()
 	}
 	switch have := t.size(t.current()); {
-	case t.ro.Status.BlockedOn != nil && t.ro.Status.BlockedOn.Gate == "StableUnavailable":
+	case t.ro.Status.BlockedOn != nil && t.ro.Status.BlockedOn.Gate == plan.GateStable:
 		return "ORACLE: stable is said to be unavailable"
 	case have != canary:
 		return fmt.Sprintf("ORACLE: the canary has %d pods, not %d", have, canary)
@@ -39,10 +40,11 @@ func (w *World) Oracle() string {
 }
 
 // restsAtStep: a valid rollout waits at a pause for its user, and its user for
-// nothing else.
+// nothing else, as would be the next repair of a route that somebody kept reverting.
 func (t truth) restsAtStep() bool {
 	st := t.ro.Status
-	return t.pausedAtStep() && !st.PromoteFull && !t.ro.Spec.Paused && t.desired > 0 &&
+	contended := st.BlockedOn != nil && st.BlockedOn.Gate == plan.GateContended
+	return !contended && t.pausedAtStep() && !st.PromoteFull && !t.ro.Spec.Paused && t.desired > 0 &&
 		st.StableRS != "" && !t.atStable() && st.Phase == v1alpha1.RolloutPhasePaused && t.sets[t.current()] != nil
 }
 
