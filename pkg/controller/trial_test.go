@@ -21,8 +21,8 @@ type trial struct {
 	// scaleDown of the Deployment that it takes over from, "" for none.
 	scaleDown string
 	// lender is the kind of what only lends its template, "" for none.
-	lender string
-	replicas  int
+	lender   string
+	replicas int
 }
 
 func (s trial) routed() bool { return len(s.kinds()) > 0 }
