@@ -205,6 +205,9 @@ func (s *simulation) reroute(t *rapid.T) {
 	if !slices.Contains(strings.Split(s.trial.mesh, "+"), kind[0]) {
 		return
 	}
+	if resource := map[string]string{"gateway": "httproutes", "istio": "virtualservices", "test": "testroutes"}[kind[0]]; rapid.Bool().Draw(t, "in doubt") {
+		s.doubt(t, resource)
+	}
 	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], "null")))
 	s.round()
 	s.do("wait", "", "for", rapid.SampledFrom([]string{"600ms", "3s", "6s"}).Draw(t, "for"))

@@ -49,9 +49,9 @@ func (w *World) podObjects() {
 				w.put(podsResource, newPod(rs, name))
 			}
 		}
-		for i := *rs.Spec.Replicas; ; i++ {
-			if w.API.Delete(podsResource, cache.NewObjectName(Namespace, podName(rs, i)), false) != nil {
-				break
+		for _, pod := range sortedKeys(w.API.objects[podsResource]) {
+			if strings.HasPrefix(pod.Name, rs.Name+"-") && pod.Name >= podName(rs, *rs.Spec.Replicas) {
+				must(w.API.Delete(podsResource, pod, false))
 			}
 		}
 	}
