@@ -214,7 +214,9 @@ func (s *simulation) reroute(t *rapid.T) {
 	s.round()
 	s.do("abort", "")
 	s.round()
+	s.round()
 	s.do("wait", "", "for", rapid.SampledFrom([]string{"3s", "35s"}).Draw(t, "and"))
+	s.round()
 	s.round()
 	named := map[string]string{"gateway": `{"httpRoute":"web"}`, "istio": `{"virtualService":{"name":"web"}}`, "test": `{"testroutes":{"name":"web"}}`}[kind[0]]
 	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], named)))

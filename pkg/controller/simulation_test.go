@@ -341,7 +341,7 @@ func (s *simulation) settle() {
 		s.do("retry", "")
 	}
 	s.do(end, "")
-	s.do("wait", "", "for", "640s") // longer than any progress deadline
+	s.do("wait", "", "for", "700s") // longer than any progress deadline
 	s.demand(s.w.Unrest())
 	before := s.w.Version()
 	s.do("wait", "", "for", "120s")

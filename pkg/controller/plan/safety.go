@@ -297,11 +297,17 @@ func (v *view) known(o *orders) bool {
 	return false
 }
 
-// unknownKind names the first Kind that is not known.
+// unknownKind names the first Kind that is not known, or what the spec no longer
+// names and that is not known.
 func (v *view) unknownKind() string {
 	for _, o := range v.Traffic {
 		if o.Level == mesh.Unknown {
 			return o.Kind
+		}
+	}
+	for _, o := range v.Orphans {
+		if o.Object.Router != "" && !o.Clean && o.Level == mesh.Unknown {
+			return fmt.Sprintf("%s %s/%s", o.Object.Kind, o.Object.Namespace, o.Object.Name)
 		}
 	}
 	return ""

@@ -70,9 +70,24 @@ func releases(p plan.Plan) bool {
 	return false
 }
 
-func (h *Hand) heal(ctx context.Context, s plan.Snapshot) (healed bool, err error) {
+// services of the roles, and those that the spec no longer names.
+func services(s plan.Snapshot) []string {
+	var names []string
 	for _, slot := range s.Slots {
-		key := cache.NewObjectName(s.Rollout.Namespace, slot.Service)
+		names = append(names, slot.Service)
+	}
+	for _, orphan := range s.Orphans {
+		if orphan.Object.Router == "" {
+			names = append(names, orphan.Object.Name)
+		}
+	}
+	return names
+}
+
+// heal reads again what a lost answer has left unknown.
+func (h *Hand) heal(ctx context.Context, s plan.Snapshot) (healed bool, err error) {
+	for _, service := range services(s) {
+		key := cache.NewObjectName(s.Rollout.Namespace, service)
 		was, err := h.Caches.Services.Heal(ctx, key, func(ctx context.Context) (*corev1.Service, error) {
 			return h.Kube.CoreV1().Services(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
 		})

@@ -59,7 +59,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, h.leave(ctx, key)
 	}
 	route, ok := h.routeOf(s, p)
-	switch healed, err := h.Store.Heal(ctx, route.Objects); {
+	switch healed, err := h.Store.Heal(ctx, slices.Concat(route.Objects, h.orphans(s))); {
 	case err != nil:
 		return 0, err
 	case healed:
@@ -101,6 +101,17 @@ func (h *Hand) routeOf(s plan.Snapshot, p plan.Plan) (route mesh.Route, ok bool)
 		}
 	}
 	return route, len(route.Objects) > 0
+}
+
+// orphans of this Kind, which the spec no longer names.
+func (h *Hand) orphans(s plan.Snapshot) []mesh.Object {
+	var own []mesh.Object
+	for _, orphan := range s.Orphans {
+		if orphan.Object.Router == h.Kind.Name {
+			own = append(own, observe.ObjectOf(orphan.Object))
+		}
+	}
+	return own
 }
 
 // differs reports whether a write is due.
