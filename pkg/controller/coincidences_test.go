@@ -5,7 +5,6 @@ package controller_test
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -196,39 +195,51 @@ func (s *simulation) emptied(*rapid.T) {
 	s.do("scale", "", "to", "3")
 }
 
-// reroute: the spec names one data plane less for a while.
+// reroute: the spec names one data plane less for a while, of which nobody may know
+// whether it was given back.
 func (s *simulation) reroute(t *rapid.T) {
 	const spec = `{"spec":{"strategy":{"canary":{"trafficRouting":{%s}}}}}` + "\n"
-	kind := rapid.SampledFrom([][2]string{
-		{"gateway", `"gatewayAPI":%s`}, {"istio", `"istio":%s`}, {"test", `"plugins":%s`},
-	}).Draw(t, "kind")
-	if !slices.Contains(strings.Split(s.trial.mesh, "+"), kind[0]) {
-		return
+	kind := rapid.SampledFrom(s.trial.kinds()).Draw(t, "kind")
+	named := map[string]string{
+		"gatewayAPI": `"gatewayAPI":{"httpRoute":"web"}`,
+		"istio":      `"istio":{"virtualService":{"name":"web"}}`,
+		"testroutes": `"plugins":{"testroutes":{"name":"web"}}`,
+	}[kind]
+	field, _, _ := strings.Cut(named, ":")
+	s.do("ready", "", "v2", "all")
+	s.do("promote", "")
+	s.round()
+	s.round()
+	later := "3s"
+	if rapid.Bool().Draw(t, "in doubt") {
+		s.doubt(t, resourceOf(kind))
+		later = "35s"
 	}
-	if resource := map[string]string{"gateway": "httproutes", "istio": "virtualservices", "test": "testroutes"}[kind[0]]; rapid.Bool().Draw(t, "in doubt") {
-		s.doubt(t, resource)
-	}
-	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], "null")))
+	s.do("spec", fmt.Sprintf(spec, field+":null"))
 	s.round()
 	s.do("wait", "", "for", rapid.SampledFrom([]string{"600ms", "3s", "6s"}).Draw(t, "for"))
 	s.round()
 	s.do("abort", "")
 	s.round()
 	s.round()
-	s.do("wait", "", "for", rapid.SampledFrom([]string{"3s", "35s"}).Draw(t, "and"))
+	s.do("wait", "", "for", later)
 	s.round()
 	s.round()
-	named := map[string]string{"gateway": `{"httpRoute":"web"}`, "istio": `{"virtualService":{"name":"web"}}`, "test": `{"testroutes":{"name":"web"}}`}[kind[0]]
-	s.do("spec", fmt.Sprintf(spec, fmt.Sprintf(kind[1], named)))
+	s.do("spec", fmt.Sprintf(spec, named))
 }
 
 // resources of the trial's routes.
 func (s *simulation) resources() []string {
 	var all []string
 	for _, kind := range s.trial.kinds() {
-		all = append(all, map[string]string{"gatewayAPI": "httproutes", "istio": "virtualservices", "testroutes": "testroutes"}[kind])
+		all = append(all, resourceOf(kind))
 	}
 	return all
+}
+
+// resourceOf a kind of data plane.
+func resourceOf(kind string) string {
+	return map[string]string{"gatewayAPI": "httproutes", "istio": "virtualservices", "testroutes": "testroutes"}[kind]
 }
 
 // goOn is what the user does next, once everybody has had the time to hear of
