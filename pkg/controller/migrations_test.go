@@ -61,24 +61,28 @@ func (s *simulation) trouble() {
 	if s.trial.mesh != "none" {
 		troubles = append(troubles, drawn("remove", "service", "stable", "canary"))
 	}
-	if !s.trial.routed() {
-		troubles = append(troubles, s.raised, s.raised) // the whole of a Service is at stake
-	}
 	if s.trial.routed() {
 		troubles = append(troubles, func() {
 			s.doubt(s.t, rapid.SampledFrom(s.resources()).Draw(s.t, "resource"))
 			s.do("weigh", "", "canary", "40")
 		}, routeLost)
+	} else {
+		troubles = append(troubles, s.raised, s.raised) // the whole of a Service is at stake
 	}
 	rapid.SampledFrom(troubles).Draw(s.t, "trouble")()
 }
 
-// raised from few pods, which are all there, to more than the Deployment has.
-func (s *simulation) raised() {
+// few pods are wanted, and all of them are there.
+func (s *simulation) few() {
 	s.do("scale", "", "to", "1")
 	s.round()
 	s.do("ready", "", "v1", "all")
 	s.round()
+}
+
+// raised from few pods, which are all there, to more than the Deployment has.
+func (s *simulation) raised() {
+	s.few()
 	s.do("scale", "", "to", "12")
 	s.do("wait", "", "for", "3s")
 	s.do("sync", "", "loop", "slots")
@@ -87,10 +91,7 @@ func (s *simulation) raised() {
 // halfRead: a controller that has just been started knows the pods of few, but not
 // that the Deployment has more.
 func (s *simulation) halfRead() {
-	s.do("scale", "", "to", "1")
-	s.round()
-	s.do("ready", "", "v1", "all")
-	s.round()
+	s.few()
 	s.do("restart-controller", "", "unread", "workloads")
 	s.do("sync", "", "loop", "slots")
 }

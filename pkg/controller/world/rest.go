@@ -25,7 +25,7 @@ func (w *World) Unrest() string {
 	if wrong := t.misplaced(); wrong != "" {
 		return wrong
 	}
-	if at, done := t.ro.Spec.RestartAt, t.ro.Status.RestartedAt; at != nil && (done == nil || done.Before(at)) {
+	if t.restarts() {
 		return "the pods are not restarted"
 	}
 	switch st := t.ro.Status; {
@@ -66,7 +66,7 @@ func (w *World) Silence() string {
 	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() || t.delayed(w.Clock.Now()) {
 		return ""
 	}
-	if at, done := t.ro.Spec.RestartAt, t.ro.Status.RestartedAt; at != nil && at.Time.Before(w.Clock.Now()) && (done == nil || done.Before(at)) {
+	if t.restarts() && t.ro.Spec.RestartAt.Time.Before(w.Clock.Now()) {
 		return "INV-13: pods are not restarted, and nothing says what blocks it"
 	}
 	if (t.atStable() || t.ro.Status.Abort) && t.misplaced() == "" {
@@ -88,6 +88,12 @@ func (w *World) Stranded() string {
 		return fmt.Sprintf("INV-2: the canary keeps weight %d without a pod, stable has %d", weight, taker)
 	}
 	return ""
+}
+
+// restarts: a restart is asked for, and not told to be done.
+func (t truth) restarts() bool {
+	at, done := t.ro.Spec.RestartAt, t.ro.Status.RestartedAt
+	return at != nil && (done == nil || done.Before(at))
 }
 
 // delayed: the delay of a revision is not over.

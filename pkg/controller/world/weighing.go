@@ -88,11 +88,14 @@ func (w *World) managedLately(t truth) bool {
 // to do so. With --ack-timeout it need not.
 func (w *World) unserved(t truth) bool {
 	for resource, all := range w.weighings {
+		if !t.names(resource.Resource) || w.ackTimeout > 0 {
+			continue
+		}
 		for _, one := range slices.Backward(all) {
 			if t.after(one) {
 				continue
 			}
-			if t.names(resource.Resource) && one.says != nil && !acknowledged(one.says) && w.ackTimeout == 0 {
+			if one.says != nil && !acknowledged(one.says) {
 				return true
 			}
 			break
