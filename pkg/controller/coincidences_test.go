@@ -5,6 +5,8 @@ package controller_test
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"pgregory.net/rapid"
@@ -22,7 +24,24 @@ func (s *simulation) coincidences(often often) {
 		often(1, "unadopted", s.unadopted)
 		often(1, "misled", s.misled)
 		often(1, "emptied", s.emptied)
+		often(1, "hidden", s.hidden)
+		often(1, "rescued", s.rescued)
 	}
+	if len(s.trial.kinds()) > 1 {
+		often(2, "reroute", s.reroute)
+		often(1, "uneven", s.uneven)
+	}
+}
+
+// begun: one of the coincidences comes first, before anything else is wrong.
+func (s *simulation) begun() {
+	if !rapid.Bool().Draw(s.t, "a coincidence first") {
+		return
+	}
+	actions := map[string]func(*rapid.T){}
+	s.coincidences(func(_ int, name string, action func(*rapid.T)) { actions[name] = action })
+	actions[rapid.SampledFrom(slices.Sorted(maps.Keys(actions))).Draw(s.t, "coincidence")](s.t)
+	s.work(s.t)
 }
 
 // halfSeen: pods come or go while one of those who tell of them sleeps, and the
@@ -78,24 +97,28 @@ func (s *simulation) onTheBrink(t *rapid.T) {
 	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
 		s.round()
 	}
-	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1"}).Draw(t, "left"))
-	s.do("wait", "", "for", "3s")
-	s.round()
-	if s.trial.mesh != "none" && rapid.Bool().Draw(t, "Service lost") {
+	lost := rapid.SampledFrom([]string{"pods", "Service", "both"}).Draw(t, "lost")
+	if lost != "Service" {
+		s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1"}).Draw(t, "left"))
+		s.do("wait", "", "for", "3s")
+		s.round()
+	}
+	if lost != "pods" && s.trial.mesh != "none" {
 		s.do("remove", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"))
 		s.do("ready", "", "v2", "all")
 		s.do("wait", "", "for", "3s")
+		s.round()
 		s.round()
 	}
 }
 
 // third: a third version comes while nobody can take over from the second, and then
-// nobody knows how many pods stable has, or what a route or a Service says.
+// nobody knows how many pods stable has, or what a route says.
 func (s *simulation) third(t *rapid.T) {
 	s.do("ready", "", "v2", "all")
-	unknown := rapid.SampledFrom(append(s.resources(), "services", "", "")).Draw(t, "unknown")
+	unknown := rapid.SampledFrom(append(s.resources(), "", "")).Draw(t, "unknown")
 	for i := range rapid.IntRange(0, 2).Draw(t, "promotions") {
-		if i == 0 && unknown != "" && unknown != "services" {
+		if i == 0 && unknown != "" {
 			s.doubt(t, unknown)
 		}
 		s.do("promote", "")
@@ -116,21 +139,48 @@ func (s *simulation) third(t *rapid.T) {
 		s.do("sleep", "", "controller", "replicasets")
 		s.do("resize-set", "", "v1", "12")
 	}
-	if unknown == "services" {
-		s.doubt(t, unknown)
-		s.do("ready", "", "v1", "0")
-	}
 	s.round()
 	s.do("wait", "", "for", "3s")
 	s.round()
-	if unknown == "services" || rapid.Bool().Draw(t, "back") {
-		s.do("abort", "")
-		s.round()
-		s.round()
-		s.do("wait", "", "for", "35s")
+	if rapid.Bool().Draw(t, "back") {
+		s.goBack()
+	}
+}
+
+// goBack is an abort, until what it leaves may go.
+func (s *simulation) goBack() {
+	s.do("abort", "")
+	s.round()
+	s.round()
+	s.do("wait", "", "for", "35s")
+	s.round()
+	s.round()
+}
+
+// rescued: stable dies while a third version comes, which nobody knows whether the
+// canary Service was given to, and then fewer pods are asked for.
+func (s *simulation) rescued(t *rapid.T) {
+	s.do("ready", "", "v2", "all")
+	for range rapid.IntRange(0, 2).Draw(t, "promotions") {
+		s.do("promote", "")
 		s.round()
 		s.round()
 	}
+	s.do("ready", "", "v1", "0")
+	s.do("deploy", "", "image", "v3")
+	s.round()
+	s.doubt(t, "services")
+	s.do("skip", "", "to", "5")
+	s.do("ready", "", "v3", "all")
+	for range 2 {
+		s.round()
+		s.do("wait", "", "for", "3s")
+	}
+	s.round()
+	if rapid.Bool().Draw(t, "fewer") {
+		s.do("steps", fmt.Sprintf("setWeight: %d\n", s.trial.total/10))
+	}
+	s.goBack()
 }
 
 // relisted: a Service was gone while its pods came, and those who list them sleep:
@@ -149,12 +199,16 @@ func (s *simulation) relisted(t *rapid.T) {
 	s.round()
 }
 
-// unadopted: the canary Service selects everybody, and has the weight of a step
-// already.
+// unadopted: the canary Service selects everybody, or somebody else, and has the
+// weight of a step already.
 func (s *simulation) unadopted(t *rapid.T) {
-	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "3"}).Draw(t, "left"))
-	s.do("point", "", "service", "canary", "image", "none")
-	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"10", "20", "50", "90", "100"}).Draw(t, "weight"))
+	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "3", "all", "all"}).Draw(t, "left"))
+	s.do("point", "", "service", "canary", "image", rapid.SampledFrom([]string{"none", "none", "v1", "nobody"}).Draw(t, "image"))
+	if rapid.Bool().Draw(t, "again") {
+		s.do("skip", "", "to", rapid.SampledFrom([]string{"0", "5"}).Draw(t, "to"))
+	} else {
+		s.do("weigh", "", "canary", rapid.SampledFrom([]string{"10", "20", "50", "90", "100"}).Draw(t, "weight"))
+	}
 	for range 2 {
 		s.round()
 		s.do("wait", "", "for", "3s")
@@ -195,6 +249,34 @@ func (s *simulation) emptied(*rapid.T) {
 	s.do("scale", "", "to", "3")
 }
 
+// hidden: the managed routes are taken away together with the pods that they lead
+// to, which are listed still.
+func (s *simulation) hidden(*rapid.T) {
+	s.do("ready", "", "v2", "all")
+	s.round()
+	s.do("sleep", "", "controller", "endpointslices")
+	s.do("ready", "", "v2", "0")
+	s.do("wait", "", "for", "3s")
+	s.do("drop-managed", "")
+	s.round()
+	s.round()
+}
+
+// uneven: somebody gives the canary more weight on one data plane, whose loop does
+// not come to work, and the user goes back or on.
+func (s *simulation) uneven(t *rapid.T) {
+	kind := rapid.SampledFrom(s.trial.kinds()).Draw(t, "kind")
+	s.do("ready", "", "v2", "all")
+	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"40", "100"}).Draw(t, "weight"), "of", resourceOf(kind))
+	s.do(rapid.SampledFrom([]string{"abort", "promote", "promote-full"}).Draw(t, "user"), "")
+	others := slices.DeleteFunc(s.loops(), func(loop string) bool { return loop == "traffic-"+kind })
+	for _, later := range []string{"3s", "6s", "35s", "3s"} {
+		s.do("sync", "", "loop", strings.Join(rapid.Permutation(others).Draw(t, "order"), "+"))
+		s.do("wait", "", "for", later)
+	}
+	s.round()
+}
+
 // reroute: the spec names one data plane less for a while, of which nobody may know
 // whether it was given back.
 func (s *simulation) reroute(t *rapid.T) {
@@ -207,11 +289,13 @@ func (s *simulation) reroute(t *rapid.T) {
 	}[kind]
 	field, _, _ := strings.Cut(named, ":")
 	s.do("ready", "", "v2", "all")
-	s.do("promote", "")
-	s.round()
-	s.round()
+	for range 2 {
+		s.do(rapid.SampledFrom([]string{"promote", "retry"}).Draw(t, "before"), "")
+		s.round()
+		s.round()
+	}
 	later := "3s"
-	if rapid.Bool().Draw(t, "in doubt") {
+	if rapid.IntRange(0, 3).Draw(t, "in doubt") > 0 {
 		s.doubt(t, resourceOf(kind))
 		later = "35s"
 	}

@@ -96,6 +96,7 @@ func (s *simulation) begin() {
 	s.forward()
 	s.quiet()
 	s.do("manual", "")
+	s.begun()
 }
 
 // quiet lets a rollout that nothing is wrong with come to rest at its step, and
@@ -245,9 +246,6 @@ func (s *simulation) meddlers(often often) {
 	often(2, "restore", s.plain("restore"))
 	if s.trial.mesh == "service" {
 		return
-	}
-	if len(s.trial.kinds()) > 1 {
-		often(1, "reroute", s.reroute)
 	}
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
 	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))

@@ -54,7 +54,7 @@ func (w *World) failing(write Write) (before, after error) {
 	w.fail = ""
 	before, after = failures[how](write)
 	if how != "refused" {
-		w.doubt = &object{write.Resource, write.Key}
+		w.doubt = &write
 	}
 	if before != nil {
 		w.doubted()
@@ -65,7 +65,7 @@ func (w *World) failing(write Write) (before, after error) {
 // doubted: from now on the controller does not know what became of its write.
 func (w *World) doubted() {
 	if w.doubt != nil {
-		w.unsure[*w.doubt] = true
+		w.unsure[object{w.doubt.Resource, w.doubt.Key}] = *w.doubt
 	}
 	w.doubt = nil
 }

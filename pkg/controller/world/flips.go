@@ -9,6 +9,12 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
+// selected is the hash in the selector of a Service, "" for none.
+func selected(service *unstructured.Unstructured) string {
+	hash, _, _ := unstructured.NestedString(service.Object, "spec", "selector", replicaset.HashLabel)
+	return hash
+}
+
 // checkFlip is invariant 1: no selector changes under load, and what it changes
 // to has pods. Without routing a role Service carries all that it gets: it
 // never loses its last ready endpoint (edge case 20).
@@ -18,7 +24,7 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 	}
 	name := write.Key.Name
 	old := t.selects[name]
-	hash, _, _ := unstructured.NestedString(write.After.Object, "spec", "selector", replicaset.HashLabel)
+	hash := selected(write.After)
 	if hash == old || hash == "" {
 		return
 	}

@@ -66,9 +66,10 @@ func (w *World) spaceRepairs(write Write) {
 	}
 	o := object{write.Resource, write.Key}
 	r, spec := w.repairs[o], write.After.Object["spec"]
+	_, unsure := w.unsure[o]
 	same := r.spec != nil && reflect.DeepEqual(r.spec, spec)
 	switch {
-	case w.unsure[o]:
+	case unsure:
 		delete(w.repairs, o)
 		return
 	case !write.Ours:

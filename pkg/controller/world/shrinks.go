@@ -10,6 +10,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/client-go/tools/cache"
 )
 
 // resized is a write to a ReplicaSet that changes its size.
@@ -49,11 +50,12 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	}
 }
 
-// carriedBy is the weight of all Services that select a revision, at most W.
+// carriedBy is the weight of all Services that select a revision, or may do so as
+// far as the controller knows (invariant 4), at most W.
 func (w *World) carriedBy(t truth, hash string) int32 {
 	var weight int32
 	for _, service := range t.services() {
-		if t.selects[service] != hash {
+		if !w.maySelect(t, service, hash) {
 			continue
 		}
 		if w.unknown(t) {
@@ -62,6 +64,14 @@ func (w *World) carriedBy(t truth, hash string) int32 {
 		weight += w.lately(service, t)
 	}
 	return min(weight, t.total)
+}
+
+// maySelect: a Service selects a revision, or a write of which the controller does
+// not know the outcome gave it to that, or took it away.
+func (w *World) maySelect(t truth, service, hash string) bool {
+	actual, there := t.selects[service]
+	write := w.unsure[object{servicesResource, cache.NewObjectName(Namespace, service)}]
+	return there && (actual == hash || write.After != nil && (selected(write.Before) == hash || selected(write.After) == hash))
 }
 
 // checkDelay is the rest of invariant 3: the delay of a revision counts from

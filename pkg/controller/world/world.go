@@ -98,8 +98,8 @@ type World struct {
 	// unsure are the objects with a write of this controller whose outcome it
 	// does not know, and has not read since.
 	// doubt is the one that is being written.
-	unsure map[object]bool
-	doubt  *object
+	unsure map[object]Write
+	doubt  *Write
 	// read is the version of the API server at which this controller last read
 	// an object for itself.
 	read map[object]int64
@@ -182,7 +182,7 @@ func (w *World) Restart() {
 	if !w.unread {
 		w.follow()
 	}
-	w.pending, w.held, w.down, w.unsure, w.repairs = nil, map[string]bool{}, false, map[object]bool{}, map[object]repaired{}
+	w.pending, w.held, w.down, w.unsure, w.repairs = nil, map[string]bool{}, false, map[object]Write{}, map[object]repaired{}
 	w.read = map[object]int64{}
 	for resource, objects := range w.API.objects {
 		for key, obj := range objects {
