@@ -26,10 +26,10 @@ func (s *simulation) coincidences(often often) {
 		often(1, "emptied", s.emptied)
 		often(1, "hidden", s.hidden)
 		often(1, "rescued", s.rescued)
+		often(2, "left-behind", s.leftBehind)
 	}
 	if len(s.trial.kinds()) > 1 {
 		often(2, "reroute", s.reroute)
-		often(1, "uneven", s.uneven)
 	}
 }
 
@@ -262,13 +262,21 @@ func (s *simulation) hidden(*rapid.T) {
 	s.round()
 }
 
-// uneven: somebody gives the canary more weight on one data plane, whose loop does
-// not come to work, and the user goes back or on.
-func (s *simulation) uneven(t *rapid.T) {
+// leftBehind: a data plane shows a managed route, or gives the canary more weight
+// than it is to have; its loop does not come to work, and the user goes back or on.
+func (s *simulation) leftBehind(t *rapid.T) {
 	kind := rapid.SampledFrom(s.trial.kinds()).Draw(t, "kind")
 	s.do("ready", "", "v2", "all")
-	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"40", "100"}).Draw(t, "weight"), "of", resourceOf(kind))
-	s.do(rapid.SampledFrom([]string{"abort", "promote", "promote-full"}).Draw(t, "user"), "")
+	if rapid.Bool().Draw(t, "shows") {
+		s.do("steps", "setCanaryScale: {replicas: 1}\n"+`setHeaderRoute: {name: preview, match: [{headerName: x, headerValue: {exact: "y"}}]}`+"\npause: {}\n")
+		for range 3 {
+			s.round()
+			s.do("wait", "", "for", "3s")
+		}
+	} else {
+		s.do("weigh", "", "canary", rapid.SampledFrom([]string{"40", "100"}).Draw(t, "weight"), "of", resourceOf(kind))
+	}
+	s.next(t)
 	others := slices.DeleteFunc(s.loops(), func(loop string) bool { return loop == "traffic-"+kind })
 	for _, later := range []string{"3s", "6s", "35s", "3s"} {
 		s.do("sync", "", "loop", strings.Join(rapid.Permutation(others).Draw(t, "order"), "+"))
@@ -331,6 +339,14 @@ func resourceOf(kind string) string {
 func (s *simulation) goOn(t *rapid.T) {
 	s.round()
 	s.do("wait", "", "for", fmt.Sprint(rapid.SampledFrom([]int{3, 3, 6}).Draw(t, "later"), "s"))
+	s.next(t)
+	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
+		s.round()
+	}
+}
+
+// next is what the user does next.
+func (s *simulation) next(t *rapid.T) {
 	switch next := rapid.SampledFrom([]string{"promote", "promote", "abort", "skip", "promote-full", "deploy"}).Draw(t, "next"); next {
 	case "skip":
 		s.do("skip", "", "to", "0")
@@ -339,8 +355,5 @@ func (s *simulation) goOn(t *rapid.T) {
 		s.do("ready", "", "v3", "all")
 	default:
 		s.do(next, "")
-	}
-	for range rapid.IntRange(1, 3).Draw(t, "rounds") {
-		s.round()
 	}
 }

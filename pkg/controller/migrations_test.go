@@ -5,6 +5,7 @@ package controller_test
 
 import (
 	"fmt"
+	"slices"
 
 	"pgregory.net/rapid"
 )
@@ -67,7 +68,7 @@ func (s *simulation) trouble() {
 			s.do("weigh", "", "canary", "40")
 		}, routeLost)
 	} else {
-		troubles = append(troubles, s.raised, s.raised) // the whole of a Service is at stake
+		troubles = append(troubles, slices.Repeat([]func(){s.raised}, 8)...) // the whole of a Service is at stake
 	}
 	rapid.SampledFrom(troubles).Draw(s.t, "trouble")()
 }
