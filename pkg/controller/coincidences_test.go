@@ -25,7 +25,7 @@ func (s *simulation) coincidences(often often) {
 		often(1, "misled", s.misled)
 		often(1, "emptied", s.emptied)
 		often(1, "hidden", s.hidden)
-		often(1, "rescued", s.rescued)
+		often(2, "rescued", s.rescued)
 		often(2, "left-behind", s.leftBehind)
 	}
 	if len(s.trial.kinds()) > 1 {

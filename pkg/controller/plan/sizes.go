@@ -108,7 +108,7 @@ func (v *view) reachedByRoute(r *Revision) bool {
 // one has replaced, no more than maxUnavailable of D pods are lacking in all.
 func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 	keep := v.need(v.carriedBy(r))
-	if v.Slots[mesh.Stable].Hash != r.Hash && t.enough > 0 && v.seen.settled && v.seen.canary <= t.weight {
+	if v.isCurrent(r) && t.enough > 0 && v.carriedBy(r) <= t.weight {
 		keep = min(keep, t.enough) // the user's own words say what is enough
 	}
 	if v.desired > 0 && v.reachedByRoute(r) {

@@ -14,7 +14,10 @@ import (
 // weighing is what a data plane serves from a time on: what its object says,
 // and where it acknowledges, what it last acknowledged too.
 type weighing struct {
-	at           time.Time
+	at time.Time
+	// asked is when the generation was written that the data plane is to
+	// acknowledge.
+	asked        time.Time
 	version      int64
 	says, serves *unstructured.Unstructured
 	ours         bool
@@ -36,9 +39,15 @@ func (w *World) weigh(write Write) {
 	}
 	all := w.weighings[write.Resource]
 	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours}
-	now.serves = now.says
-	if write.After != nil && len(all) > 0 && !acknowledged(write.After) {
-		now.serves = all[len(all)-1].serves
+	now.serves, now.asked = now.says, now.at
+	if write.After != nil && write.Before != nil && len(all) > 0 {
+		last := all[len(all)-1]
+		if !acknowledged(write.After) {
+			now.serves = last.serves
+		}
+		if write.After.GetGeneration() == write.Before.GetGeneration() {
+			now.asked = last.asked
+		}
 	}
 	w.weighings[write.Resource] = append(all, now)
 }
@@ -124,7 +133,7 @@ func (w *World) during(t truth, heard func(carried)) {
 				continue
 			}
 			tell(w.API.carried(one.says, t.total))
-			if w.ackTimeout == 0 || t.at.Sub(one.at) < w.ackTimeout { // after that silence is consent
+			if w.ackTimeout == 0 || t.at.Sub(one.asked) < w.ackTimeout { // after that silence is consent
 				tell(w.API.carried(one.serves, t.total))
 			}
 			if !one.at.After(from) {
