@@ -82,7 +82,7 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 		if size > d.Size || ro.Spec.Paused || ro.Spec.Desired() < d.Size {
 			breach("MIGRATION: Deployment %d -> %d, replicas %d, paused %v", d.Size, size, ro.Spec.Desired(), ro.Spec.Paused)
 		}
-		if t, ok := s.truth(); ok && (w.lacks(s) || w.unknown(t)) {
+		if t, ok := s.truth(); ok && (w.lacks(s, t) || w.unknown(t)) {
 			breach("MIGRATION: Deployment %d -> %d while a Service or a route is gone, or unknown", d.Size, size)
 		}
 		pods, told := s.available(""), w.toldLately(until)
@@ -105,10 +105,11 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 	}
 }
 
-// lacks: a Service or a route of the rollout is gone.
-func (w *World) lacks(s state) bool {
+// lacks: a Service of the rollout is gone, or a route that its spec names.
+func (w *World) lacks(s state, t truth) bool {
 	return slices.ContainsFunc(w.applied, func(o object) bool {
-		return (isRoute(o.resource) || o.resource == servicesResource) && s.objects[o.resource][o.key] == nil
+		needs := o.resource == servicesResource || isRoute(o.resource) && t.names(o.resource.Resource)
+		return needs && s.objects[o.resource][o.key] == nil
 	})
 }
 
