@@ -89,14 +89,14 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 		least("in all", pods+d.Size, pods+size)
 		least("of which status has told for long enough", told+d.Size, told+size)
 		for _, name := range roleNames(ro) {
-			if w.serves(name, until) {
+			if w.serves(s, name, until) {
 				c := s.behind(name, s.selects(name))
 				least("behind "+name, c.all, c.ours+min(size, c.all-c.ours))
 			}
 		}
 	case servicesResource:
 		after := w.API.service(write.After)
-		if hash := after.Spec.Selector[replicaset.HashLabel]; hash != "" && s.selects(after.Name) == "" && w.serves(after.Name, until) {
+		if hash := after.Spec.Selector[replicaset.HashLabel]; hash != "" && s.selects(after.Name) == "" && w.serves(s, after.Name, until) {
 			if ro.Spec.Desired() < d.Size {
 				breach("MIGRATION: narrowed with replicas %d, the Deployment has %d", ro.Spec.Desired(), d.Size)
 			}
@@ -115,8 +115,13 @@ func (w *World) lacks(s state, t truth) bool {
 
 // serves reports whether a Service may have carried anything of late: without a
 // data plane nobody can tell.
-func (w *World) serves(service string, until moment) bool {
-	return len(w.weighings) == 0 || w.lately(service, truth{moment: until, total: 100}) > 0
+func (w *World) serves(s state, service string, until moment) bool {
+	t, ok := s.truth()
+	if !ok {
+		t = truth{total: 100}
+	}
+	t.moment = until
+	return len(w.weighings) == 0 || w.lately(service, t) > 0
 }
 
 func roleNames(ro *v1alpha1.Rollout) []string {
