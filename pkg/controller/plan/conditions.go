@@ -127,7 +127,7 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 		}
 	case reason == v1alpha1.ReasonNewReplicaSetAvailable && v.atStable() && st.AvailableReplicas < v.desired:
 		put(corev1.ConditionTrue, v1alpha1.ReasonReplicaSetNotAvailable, "ReplicaSet %q is not available", name)
-	case v.progressed(st) || was == nil:
+	case v.progressed(st) || was == nil || reason == v1alpha1.ReasonProgressDeadlineExceeded && v.returned():
 		put(corev1.ConditionTrue, v1alpha1.ReasonReplicaSetUpdated, "ReplicaSet %q is progressing.", name)
 		v.touch(st)
 	case v.overdue(st, was):
@@ -213,7 +213,7 @@ func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 	if v.index < len(v.steps) && v.steps[v.index].Pause != nil && !v.atStable() {
 		return false
 	}
-	if v.atStable() && available(v.current) >= v.desired && v.trafficAtRest() {
+	if v.returned() {
 		return false
 	}
 	for i := range v.Revisions {
@@ -222,6 +222,11 @@ func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 		}
 	}
 	return true
+}
+
+// returned: all that is left to do is to take old pods down.
+func (v *view) returned() bool {
+	return v.atStable() && available(v.current) >= v.desired && v.trafficAtRest()
 }
 
 // progressDue is how long the rollout may yet stand still, 0 for ever.
