@@ -151,10 +151,7 @@ func (f *Fresh[T]) Heal(ctx context.Context, key cache.ObjectName, get func(cont
 	}
 	object, err := get(ctx)
 	if errors.IsNotFound(err) {
-		f.mu.Lock()
-		defer f.mu.Unlock()
-		delete(f.over, key)
-		delete(f.unsure, key)
+		f.vanished(key)
 		return true, nil
 	}
 	if err != nil {
@@ -162,6 +159,22 @@ func (f *Fresh[T]) Heal(ctx context.Context, key cache.ObjectName, get func(cont
 	}
 	f.Wrote(object)
 	return true, nil
+}
+
+// vanished notes that an object was read, and is gone: what the cache still has of it
+// does not count.
+func (f *Fresh[T]) vanished(key cache.ObjectName) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	object, found := f.cached(key)
+	if a, ok := f.pending(key, object, found); ok {
+		object, found = a.object, !a.gone
+	}
+	delete(f.unsure, key)
+	delete(f.over, key)
+	if found {
+		f.over[key] = answer[T]{version: object.GetResourceVersion(), gone: true}
+	}
 }
 
 // cached is the informer's version. The caller holds mu.

@@ -79,6 +79,32 @@ func TestAWriteWithoutAnAnswer(t *testing.T) {
 	}
 }
 
+// What was read past the cache and is gone does not come back from a cache that lags,
+// but it does once somebody has made it again.
+func TestAnObjectThatWasReadAndIsGone(t *testing.T) {
+	t.Parallel()
+	fresh, key := newFresh(t)
+	lost := errors.New("connection reset by peer")
+	if err := fresh.Write(t.Context(), key, func(context.Context) (*corev1.Service, error) { return nil, lost }); !errors.Is(err, lost) {
+		t.Fatal(err)
+	}
+	gone := func(context.Context) (*corev1.Service, error) {
+		return nil, apierrors.NewNotFound(schema.GroupResource{Resource: "services"}, "web")
+	}
+	if healed, err := fresh.Heal(t.Context(), key, gone); err != nil || !healed {
+		t.Fatalf("healed: %t, %v", healed, err)
+	}
+	if now, found, stale := fresh.Get(key); found || stale {
+		t.Errorf("the cache gave back version %s, stale: %t", now.ResourceVersion, stale)
+	}
+	if err := fresh.indexer.(cache.Indexer).Add(service("7")); err != nil {
+		t.Fatal(err)
+	}
+	if now, found, _ := fresh.Get(key); !found || now.ResourceVersion != "7" {
+		t.Error("an object that was made again is not there")
+	}
+}
+
 // newFresh reads through a cache that has version 1 of the object.
 func newFresh(t *testing.T) (*Fresh[*corev1.Service], cache.ObjectName) {
 	t.Helper()

@@ -96,8 +96,11 @@ func (t truth) restarts() bool {
 	return at != nil && (done == nil || done.Before(at))
 }
 
-// delayed: the delay of a revision is not over.
+// delayed: the delay of a revision is not over, nor what a drain gate adds to it.
 func (t truth) delayed(now time.Time) bool {
+	if gate := t.spec.DrainGate; gate != nil {
+		now = now.Add(-time.Duration(gate.TimeoutSeconds) * time.Second)
+	}
 	for _, rs := range t.sets {
 		if due, err := time.Parse(time.RFC3339, rs.Annotations[v1alpha1.ScaleDownDeadlineAnnotation]); err == nil && due.After(now) {
 			return true
