@@ -57,8 +57,8 @@ func (t truth) checkStep(i int, before v1alpha1.RolloutStatus, breach breachFunc
 			weight = *s.SetWeight
 		}
 	}
-	if t.routed && step.SetCanaryScale == nil && t.weight[t.canary] != weight {
-		breach("INV-13: step %d done with weight %d of %d", i, t.weight[t.canary], weight)
+	if t.routed && step.SetCanaryScale == nil && t.named != weight {
+		breach("INV-13: step %d done with weight %d of %d", i, t.named, weight)
 	}
 	if t.routed && step.SetCanaryScale == nil && weight > 0 && t.selects[t.canary] != t.current() {
 		breach("INV-13: step %d done with weight %d on the Service of %q", i, weight, t.selects[t.canary])

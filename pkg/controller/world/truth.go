@@ -44,6 +44,8 @@ type truth struct {
 	endpoints      map[string]int32              // Service -> ready endpoints of anybody
 	// weight of a Service, the highest of all rules of all objects, of W.
 	weight map[string]int32
+	// named is the canary's on the objects that the spec names.
+	named int32
 	// managed routes that are on any object, sorted.
 	managed []string
 }
@@ -84,7 +86,11 @@ func (s state) truth() (t truth, ok bool) {
 	for resource, objects := range s.objects {
 		for _, obj := range objects {
 			if isRoute(resource) {
-				t.add(s.api.carried(obj, t.total))
+				c := s.api.carried(obj, t.total)
+				t.add(c)
+				if t.names(resource.Resource) {
+					t.named = max(t.named, c.weight[t.canary])
+				}
 			}
 		}
 	}
