@@ -82,25 +82,25 @@ func remembered(v any) int {
 		if !v.IsValid() || foreign(v.Type()) {
 			return
 		}
-		switch v.Kind() {
-		case reflect.Pointer:
+		switch kind := v.Kind(); {
+		case kind == reflect.Pointer:
 			if v.IsNil() || seen[v.Pointer()] {
 				return
 			}
 			seen[v.Pointer()] = true
 			walk(v.Elem())
-		case reflect.Interface:
+		case kind == reflect.Interface:
 			walk(v.Elem())
-		case reflect.Struct:
+		case kind == reflect.Struct:
 			for _, field := range v.Fields() {
 				walk(field)
 			}
-		case reflect.Map:
+		case kind == reflect.Map:
 			count += v.Len()
 			for _, value := range v.Seq2() {
 				walk(value)
 			}
-		case reflect.Slice, reflect.Array:
+		case kind == reflect.Slice, kind == reflect.Array:
 			count += v.Len()
 			for _, value := range v.Seq2() {
 				walk(value)
