@@ -82,29 +82,30 @@ func remembered(v any) int {
 		if !v.IsValid() || foreign(v.Type()) {
 			return
 		}
-		switch kind := v.Kind(); {
-		case kind == reflect.Pointer:
+		switch v.Kind() {
+		case reflect.Pointer:
 			if v.IsNil() || seen[v.Pointer()] {
 				return
 			}
 			seen[v.Pointer()] = true
 			walk(v.Elem())
-		case kind == reflect.Interface:
+		case reflect.Interface:
 			walk(v.Elem())
-		case kind == reflect.Struct:
+		case reflect.Struct:
 			for _, field := range v.Fields() {
 				walk(field)
 			}
-		case kind == reflect.Map:
+		case reflect.Map:
 			count += v.Len()
 			for _, value := range v.Seq2() {
 				walk(value)
 			}
-		case kind == reflect.Slice, kind == reflect.Array:
+		case reflect.Slice, reflect.Array:
 			count += v.Len()
 			for _, value := range v.Seq2() {
 				walk(value)
 			}
+		default: // has no entries
 		}
 	}
 	walk(reflect.ValueOf(v))
