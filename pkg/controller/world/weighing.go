@@ -40,12 +40,12 @@ func (w *World) weigh(write Write) {
 	all := w.weighings[write.Resource]
 	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours}
 	now.serves, now.asked = now.says, now.at
-	if write.After != nil && write.Before != nil && len(all) > 0 {
+	if write.After != nil && len(all) > 0 {
 		last := all[len(all)-1]
 		if !acknowledged(write.After) {
 			now.serves = last.serves
 		}
-		if write.After.GetGeneration() == write.Before.GetGeneration() {
+		if write.Before != nil && write.After.GetGeneration() == write.Before.GetGeneration() {
 			now.asked = last.asked
 		}
 	}
