@@ -5,9 +5,11 @@ package controller
 
 import (
 	"errors"
+	"fmt"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
+	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -24,6 +26,7 @@ import (
 func (c *Controller) Register(i *Informers) error {
 	return errors.Join(
 		i.rollouts.handle(on(func(ro *v1alpha1.Rollout) { c.Wake(cache.MetaObjectToName(ro)) }, sameVersion)),
+		i.rollouts.handle(deletions(c.tellDeleted)),
 		i.sets.handle(on(c.wakeOwner, sameSet)),
 		i.services.handle(on(c.wakeService, sameService)),
 		i.slices.handle(on(c.wakeSlice, sameSlice)),
@@ -41,14 +44,40 @@ func on[T any](wake func(T), same func(before, after T) bool) cache.ResourceEven
 			}
 		},
 		DeleteFunc: func(obj any) {
-			if gone, ok := obj.(cache.DeletedFinalStateUnknown); ok {
-				obj = gone.Obj
-			}
-			if last, ok := obj.(T); ok {
+			if last, ok := gone[T](obj); ok {
 				wake(last)
 			}
 		},
 	}
+}
+
+// gone is the last that was known of an object that went.
+func gone[T any](obj any) (T, bool) {
+	if unseen, ok := obj.(cache.DeletedFinalStateUnknown); ok {
+		obj = unseen.Obj
+	}
+	last, ok := obj.(T)
+	return last, ok
+}
+
+// deletions calls tell for an object whose deletion begins, or that went at once.
+func deletions[T metav1.Object](tell func(T)) cache.ResourceEventHandler {
+	return cache.ResourceEventHandlerFuncs{
+		UpdateFunc: func(old, obj any) {
+			if before, after := old.(T), obj.(T); before.GetDeletionTimestamp() == nil && after.GetDeletionTimestamp() != nil {
+				tell(after)
+			}
+		},
+		DeleteFunc: func(obj any) {
+			if last, ok := gone[T](obj); ok && last.GetDeletionTimestamp() == nil {
+				tell(last)
+			}
+		},
+	}
+}
+
+func (c *Controller) tellDeleted(ro *v1alpha1.Rollout) {
+	c.Desk.Tell(ro, plan.Event{Reason: v1alpha1.EventRolloutDeleted, Message: fmt.Sprintf("Rollout %s/%s deleted", ro.Namespace, ro.Name)})
 }
 
 // sameVersion never holds for a change, and not for a resync either: that is

@@ -68,7 +68,8 @@ func checkFaults(t *testing.T, w *world.World) {
 		return // nothing can be planned now
 	}
 	s.Faults = []plan.Fault{
-		{Hand: "slots", Object: "Service shop/canary", Message: "refused", User: true, Since: s.Now},
+		{Hand: "slots", Object: "Service shop/canary", Message: "refused", Since: s.Now},
+		{Hand: "rollout", Message: "exceeded quota", Reason: v1alpha1.EventReplicaSetCreateError, Since: s.Now},
 		{Hand: "traffic-gatewayAPI", Object: "gatewayAPI", Contended: "somebody", Since: s.Now},
 	}
 	with := plan.For(s)

@@ -23,7 +23,8 @@ type Faults struct {
 // NewFaults makes an empty memory.
 func NewFaults() *Faults { return &Faults{all: map[cache.ObjectName]map[string]plan.Fault{}} }
 
-// Set remembers f, and reports whether that is news.
+// Set remembers f, and reports whether that is news. That something fails in other
+// words than before is none: who is woken by it tries again at once.
 func (f *Faults) Set(key cache.ObjectName, fault plan.Fault) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -32,11 +33,12 @@ func (f *Faults) Set(key cache.ObjectName, fault plan.Fault) bool {
 	}
 	id := fault.Hand + "/" + fault.Object
 	old, known := f.all[key][id]
-	if known && old.Message == fault.Message && old.Contended == fault.Contended {
-		return false
+	same := known && old.Reason == fault.Reason && old.Contended == fault.Contended
+	if same {
+		fault.Since = old.Since
 	}
 	f.all[key][id] = fault
-	return true
+	return !same || fault.Reason == "" && old.Message != fault.Message
 }
 
 // Clear forgets what a hand met, and reports whether there was anything.

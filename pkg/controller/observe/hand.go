@@ -6,6 +6,7 @@ package observe
 import (
 	"context"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 
@@ -48,17 +49,26 @@ func (d *Desk) Alone(ctx context.Context, key cache.ObjectName, wake func(), do 
 	return do(s, p)
 }
 
-// Report remembers what came of a hand's work, so that plans can name it.
-func (d *Desk) Report(key cache.ObjectName, hand string, err error) {
-	fault := loop.UserFault(err)
-	if err == nil {
+// Report remembers what came of a hand's work, so that plans can name it. Of a
+// failure, other than one that is the user's to mend, an event tells once, for
+// that reason.
+func (d *Desk) Report(ro *v1alpha1.Rollout, hand string, err error, reason string) {
+	key := cache.MetaObjectToName(ro)
+	user := loop.UserFault(err)
+	switch {
+	case err == nil:
 		if d.Faults.Clear(key, hand) {
 			d.Wake(key)
 		}
-		return
-	}
-	if fault != nil && d.Faults.Set(key, plan.Fault{Hand: hand, Object: fault.Object, Message: fault.Error(), User: true, Since: d.Clock.Now()}) {
-		d.Wake(key)
+	case user != nil:
+		if d.Faults.Set(key, plan.Fault{Hand: hand, Object: user.Object, Message: user.Error(), Since: d.Clock.Now()}) {
+			d.Wake(key)
+		}
+	case loop.Failed(err):
+		if d.Faults.Set(key, plan.Fault{Hand: hand, Message: err.Error(), Reason: reason, Since: d.Clock.Now()}) {
+			d.Tell(ro, plan.Event{Warning: true, Reason: reason, Message: err.Error()})
+			d.Wake(key)
+		}
 	}
 }
 

@@ -51,7 +51,7 @@ func (v *view) reportInvalid(st *v1alpha1.RolloutStatus) {
 	}
 	for _, f := range v.Faults {
 		named := slices.ContainsFunc(v.Refs, func(r Ref) bool { return r.Object == f.Object })
-		if f.User && !named {
+		if f.Reason == "" && f.Contended == "" && !named {
 			problems = append(problems, f.Message)
 		}
 	}
@@ -140,7 +140,7 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 // where it does.
 func (v *view) refusal() string {
 	for _, f := range v.Faults {
-		if v.Untried != "" && f.Hand == "rollout" && !f.User {
+		if v.Untried != "" && f.Reason == v1alpha1.EventReplicaSetCreateError {
 			return f.Message
 		}
 	}

@@ -29,6 +29,7 @@ const (
 	GateRamp        = "AbortRamp"             // the weight is taken back in parts, and the next is not due
 	GateDrain       = "Drain"                 // an old revision has not been said to be drained
 	GateWorkload    = "ReplicasBelowWorkload" // spec.replicas is less than the workload has that is taken over from
+	GateFailure     = "Failure"               // a write fails, and is tried again
 	GateStable      = "StableUnavailable"     // no stable pod is available while another revision is being released
 )
 
@@ -74,7 +75,17 @@ func allow(v *view, t target) orders {
 	o.blocked = slices.Concat(o.blocked, stable.blocked, canary.blocked)
 	v.allowSizes(t, &o)
 	v.allowWorkload(&o)
+	v.blockOnFailure(&o)
 	return o
+}
+
+// blockOnFailure names what fails, where no gate says what is lacking for it.
+func (v *view) blockOnFailure(o *orders) {
+	for _, f := range v.Faults {
+		if f.Reason != "" {
+			o.block(GateFailure, "Rollout "+v.Rollout.Name, f.Message, "no error")
+		}
+	}
 }
 
 // nameSelector: where C's selector has to move first, what keeps that from

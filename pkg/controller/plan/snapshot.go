@@ -175,9 +175,9 @@ type Fault struct {
 	// Hand that met it: "rollout", "scale", "slots" or the name of a Kind.
 	Hand, Object string
 	Message      string
-	// User: only the user can mend it, by editing something. A fault of the
-	// rollout hand without it is a ReplicaSet that the API server refuses.
-	User bool
+	// Reason of the event that told of it: something failed, and is tried again.
+	// Without one only the user can mend it, by editing something.
+	Reason string
 	// Contended: a route object is being reverted by somebody else.
 	Contended string
 	Since     time.Time

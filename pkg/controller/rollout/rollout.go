@@ -80,7 +80,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		}
 	}
 	err = h.sets(ctx, s, p)
-	h.Report(key, Name, errors.Join(untried, err))
+	h.report(s.Rollout, errors.Join(untried, err))
 	if err != nil {
 		return 0, err
 	}
@@ -95,6 +95,14 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, err
 	}
 	return loop.Soonest(wait, p.After), untried
+}
+
+func (h *Hand) report(ro *v1alpha1.Rollout, err error) {
+	reason := v1alpha1.EventReconciliationError
+	if errors.As(err, new(refusal)) {
+		reason = v1alpha1.EventReplicaSetCreateError
+	}
+	h.Report(ro, Name, err, reason)
 }
 
 // Gone asks the API server whether a rollout is deleted, or on its way.

@@ -61,7 +61,7 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 		return h.exists(ctx, s, rs)
 	case apierrors.IsForbidden(err):
 		h.Templates.Forget(cache.MetaObjectToName(s.Rollout)) // so that it is tried again first
-		return h.refused(s, err)
+		return refusal{err}
 	case apierrors.IsInvalid(err):
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
 		return &mesh.Fault{Object: "spec.template", Problem: err.Error()}
@@ -121,7 +121,7 @@ func (h *Hand) try(ctx context.Context, s plan.Snapshot) error {
 	case err != nil && slices.ContainsFunc(s.Revisions, func(r plan.Revision) bool { return r.Hash == s.Untried }):
 		h.Templates.Tried(s.Rollout, nil, nil) // a revision that exists is not held up
 	case apierrors.IsForbidden(err):
-		return h.refused(s, err)
+		return refusal{err}
 	case err != nil:
 		return fmt.Errorf("try the template of Rollout %s: %w", s.Rollout.Name, err)
 	default:
@@ -131,16 +131,11 @@ func (h *Hand) try(ctx context.Context, s plan.Snapshot) error {
 	return nil
 }
 
-// refused tells, once, of a quota or a policy that does not let us make a
-// revision. Nobody says when that is over, so it is tried again.
-func (h *Hand) refused(s plan.Snapshot, err error) error {
-	key := cache.MetaObjectToName(s.Rollout)
-	if h.Faults.Set(key, plan.Fault{Hand: Name, Object: "ReplicaSet", Message: err.Error(), Since: s.Now}) {
-		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
-		h.Wake(key)
-	}
-	return fmt.Errorf("create a ReplicaSet of Rollout %s: %w", s.Rollout.Name, err)
-}
+// refusal: a quota or a policy does not let us make a revision. Nobody says when
+// that is over, so it is tried again.
+type refusal struct{ error }
+
+func (r refusal) Unwrap() error { return r.error }
 
 // causes of an object's being invalid. The paths below spec.template are those
 // of the Rollout too.

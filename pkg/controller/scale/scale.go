@@ -65,7 +65,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if err == nil && len(p.Sets) == 0 {
 		err = h.relabel(ctx, s, p)
 	}
-	h.Report(key, Name, err)
+	h.Report(s.Rollout, Name, err, v1alpha1.EventReconciliationError)
 	return p.After, err
 }
 

@@ -57,7 +57,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	if len(p.Slots) > 0 || releases(p) {
 		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error { return h.write(ctx, s, p) })
 	}
-	h.Report(key, Name, err)
+	h.Report(s.Rollout, Name, err, v1alpha1.EventReconciliationError)
 	return p.After, err
 }
 

@@ -47,7 +47,7 @@ func (h *Hand) router() mesh.Router { return h.Routers[h.Kind.Name] }
 // gives back those that are no longer its own.
 func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	if ro, found, _ := h.Caches.Rollouts.Get(key); found && ro.DeletionTimestamp == nil && !h.concerns(ro) {
-		h.Report(key, h.Name(), nil)
+		h.Report(ro, h.Name(), nil, "")
 		return 0, nil
 	}
 	s, p, found, err := h.Plan(ctx, key)
@@ -176,9 +176,6 @@ func (h *Hand) measure(key cache.ObjectName, s plan.Snapshot, p plan.Plan) {
 // report remembers what came of it, and who keeps reverting the objects;
 // after is how long that will be so.
 func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) (after time.Duration) {
-	if err != nil && loop.UserFault(err) == nil && !errors.Is(err, loop.ErrStale) {
-		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventTrafficRoutingError, Message: err.Error()})
-	}
 	if by, left := h.reverts.contender(key, h.Clock.Now()); by != "" && err == nil {
 		fault := plan.Fault{Hand: h.Name(), Object: h.Kind.Name, Contended: by, Since: h.Clock.Now()}
 		if h.Faults.Set(key, fault) {
@@ -187,7 +184,7 @@ func (h *Hand) report(key cache.ObjectName, s plan.Snapshot, err error) (after t
 		}
 		return left
 	}
-	h.Report(key, h.Name(), err)
+	h.Report(s.Rollout, h.Name(), err, v1alpha1.EventTrafficRoutingError)
 	return 0
 }
 
