@@ -41,6 +41,8 @@ type simulation struct {
 	w     *world.World
 	trial trial
 	story strings.Builder
+	// misspelt: the steps are not in order.
+	misspelt bool
 	// done counts what others than the controller have done, faults included.
 	done int64
 }
@@ -209,6 +211,8 @@ func (s *simulation) clients(often often) {
 			`{"spec":{"strategy":{"canary":{"stableMetadata":null}}}}`,
 		}).Draw(t, "metadata")+"\n")
 	})
+	often(1, "misspell", s.misspell)
+	often(1, "mend", s.mend)
 	for _, command := range []string{"promote-full", "abort", "retry", "pause", "unpause", "skip"} {
 		often(1, command, s.plain(command))
 	}
@@ -318,6 +322,7 @@ func (s *simulation) settle() {
 	}
 	s.do("reverter", "")
 	s.do("restore", "")
+	s.mend(s.t)
 	s.do("acks", "", "on", "true")
 	s.do("unpause", "")
 	if s.trial.scaleDown != "" {

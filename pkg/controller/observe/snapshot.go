@@ -59,7 +59,8 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 	o.template(&s)
 	s.Going = slices.Contains(going, replicaset.Name(ro.Name, s.Template))
 	o.slots(&s)
-	o.traffic(ctx, &s)
+	o.traffic(ctx, &s, specified(ro))
+	o.inForce(ctx, &s)
 	o.orphans(ctx, &s)
 	if o.Pods != nil && len(s.Revisions) > 0 && plan.RestartDue(ro, s.Now) {
 		if s.Pods, err = o.Pods(ctx, s.Rollout); err != nil {
@@ -76,11 +77,11 @@ func stepHash(ro *v1alpha1.Rollout) string {
 	return replicaset.StepsHash(ro.Spec.Strategy.Canary.Steps)
 }
 
-// traffic observes every Kind that the rollout uses.
-func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot) {
+// traffic observes every Kind that the rollout uses, with its objects.
+func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot, configured func(mesh.Kind) (objects []mesh.Object, used bool, err error)) {
 	goal := plan.Goal(s.Rollout)
 	for _, kind := range o.Kinds {
-		objects, used, err := validation.Configured(s.Rollout, kind)
+		objects, used, err := configured(kind)
 		if !used {
 			continue
 		}

@@ -12,8 +12,6 @@ import (
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
-
-	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 )
 
 // position is where the next status says that the rollout stands.
@@ -63,10 +61,10 @@ func (v *view) advance(t target, o *orders) position {
 	case "NewRevision":
 		v.reset(&p)
 	case "Aborted":
-		p.index = 0
+		p.index, p.promoteFull = 0, p.promoteFull && v.withinWindow(v.current) // a retry begins anew
 		p.unpause()
 	case "Returning", "AtRest":
-		p.index, p.abort, p.promoteFull = len(v.steps), false, false
+		p.index, p.abort, p.promoteFull = len(v.steps), p.abort && v.waitsForStart(), false
 		p.unpause()
 	case "PromoteFull", "Promote":
 		p.index = len(v.steps)
@@ -78,8 +76,6 @@ func (v *view) advance(t target, o *orders) position {
 	v.abortIfRefused(&p)
 	return p
 }
-
-func (p *position) unpause() { p.pauses, p.controllerPause, p.pausedStep = nil, false, nil }
 
 // firstStable makes the first revision stable as soon as it exists: there is
 // no other that could be.
@@ -99,6 +95,12 @@ func (v *view) firstStable(p *position) {
 	v.makeStable(p, n)
 	p.abort, p.promoteFull = false, false
 	v.tellCompleted(p, n, "Initial deploy")
+}
+
+// waitsForStart reports whether an abort is meant for a revision that cannot start
+// yet.
+func (v *view) waitsForStart() bool {
+	return v.status.AbortedAt == nil && (v.outdated() || !v.understood())
 }
 
 // makeStable makes n the stable revision, and lets Services that swap roles do
@@ -250,14 +252,6 @@ func (v *view) step(t target, o *orders, p *position) {
 	}
 }
 
-// dropForeignPause drops the pause condition of another step: the index was
-// moved by a client while that one was waited for.
-func (v *view) dropForeignPause(p *position) {
-	if p.pausedStep != nil && int(*p.pausedStep) != p.index || v.steps[p.index].Pause == nil {
-		p.unpause()
-	}
-}
-
 // done reports whether the current step has had its effect.
 func (v *view) done(t target, o *orders, p *position) bool {
 	s := v.steps[p.index]
@@ -314,34 +308,6 @@ func (v *view) balanced(t target, o *orders) bool {
 		return false
 	}
 	return true
-}
-
-// pause enters the pause at p.index, or reports that it is over: its time has
-// passed, or the user has taken the condition away that we had put there.
-func (v *view) pause(p *position) bool {
-	at := slices.IndexFunc(p.pauses, func(c v1alpha1.PauseCondition) bool { return c.Reason == v1alpha1.PauseReasonCanaryPauseStep })
-	if at < 0 && p.controllerPause {
-		p.tell(v1alpha1.EventRolloutResumed, "Rollout is resumed")
-		return true
-	}
-	start := v.Now
-	if at >= 0 {
-		start = p.pauses[at].StartTime.Time
-	} else {
-		index := int32(p.index)
-		p.pauses = append(p.pauses, v1alpha1.PauseCondition{Reason: v1alpha1.PauseReasonCanaryPauseStep, StartTime: metav1.NewTime(v.Now)})
-		p.controllerPause, p.pausedStep = true, &index
-		p.tell(v1alpha1.EventRolloutPaused, "Rollout is paused (%s)", v1alpha1.PauseReasonCanaryPauseStep)
-	}
-	duration, timed := v.steps[p.index].Pause.Length()
-	if !timed {
-		return false
-	}
-	if left := start.Add(duration).Sub(v.Now); left > 0 {
-		p.after = left
-		return false
-	}
-	return at >= 0
 }
 
 // abortIfRefused takes the rollout back where a data plane that accepted what

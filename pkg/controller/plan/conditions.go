@@ -100,7 +100,7 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 	name := v.currentName(st)
 	paused := v.paused() || len(st.PauseConditions) > 0
 	switch {
-	case st.Abort && !pos.reset:
+	case st.AbortedAt != nil && !pos.reset:
 		return v.reportAbort(st, pos, reason)
 	case v.refusal() != "":
 		put(corev1.ConditionFalse, v1alpha1.ReasonReplicaSetCreateError, "Failed to create new replica set: %s", v.refusal())

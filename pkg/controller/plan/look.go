@@ -58,10 +58,7 @@ func look(s Snapshot) *view {
 	}
 	v.steps = v.canary.Steps
 	v.budget = replicaset.Budget{Surge: ro.Spec.MaxSurge(), Unavailable: ro.Spec.MaxUnavailable()}
-	v.index = len(v.steps)
-	if i := v.status.CurrentStepIndex; i != nil {
-		v.index = min(max(0, int(*i)), len(v.steps))
-	}
+	v.index = stepIndex(ro)
 	v.current = v.revision(v.status.CurrentPodHash)
 	v.seen = v.observe()
 	v.stable = v.findStable()
@@ -209,8 +206,12 @@ func (v *view) atStable() bool {
 // outdated reports whether the template or the steps are not the ones that
 // status was written for.
 func (v *view) outdated() bool {
-	return v.status.CurrentPodHash != v.Template || v.status.CurrentStepHash != v.StepHash
+	return v.status.CurrentPodHash != v.Template || !v.stepsKnown()
 }
+
+// stepsKnown reports whether the steps are those that status was written for, so
+// that its index is one of theirs.
+func (v *view) stepsKnown() bool { return v.status.CurrentStepHash == v.StepHash }
 
 // selected reports whether a role Service selects r, or may do so.
 func (v *view) selected(r *Revision) bool {

@@ -91,26 +91,39 @@ func (v *view) reportPosition(st *v1alpha1.RolloutStatus, pos position) {
 	if pos.reset || pos.promoted && st.CurrentPodHash == "" {
 		st.CurrentPodHash, st.CurrentStepHash = v.Template, v.StepHash
 	}
-	known := v.status.CurrentStepIndex != nil || pos.reset || pos.promoted || v.current != nil
-	st.CurrentStepIndex = nil
-	if len(v.steps) > 0 && known {
-		index := int32(pos.index)
-		st.CurrentStepIndex = &index
-	}
+	v.reportIndex(st, pos)
 	st.StableRS = pos.stable
 	st.PauseConditions, st.ControllerPause, st.Canary.PausedStep = pos.pauses, pos.controllerPause, pos.pausedStep
 	st.PromoteFull = pos.promoteFull
-	st.Canary.StablePingPong = ""
-	if v.swaps() {
+	switch {
+	case v.swaps():
 		st.Canary.StablePingPong = pos.pingPong
+	case v.mayAdvance():
+		st.Canary.StablePingPong = ""
 	}
 	st.Abort = pos.abort
 	switch {
 	case !pos.abort:
 		st.AbortedAt = nil
-	case st.AbortedAt == nil && !pos.reset:
+	case st.AbortedAt == nil && !pos.reset && !v.atStable():
 		now := metav1.NewTime(v.Now)
 		st.AbortedAt = &now
+	}
+}
+
+// reportIndex tells of the current step. While there are other steps, which cannot
+// start, it stays one of those before; an abort leads back to their first.
+func (v *view) reportIndex(st *v1alpha1.RolloutStatus, pos position) {
+	index := int32(pos.index)
+	switch known := st.CurrentStepIndex != nil || pos.reset || pos.promoted || v.current != nil; {
+	case !v.stepsKnown() && !pos.reset:
+		if st.CurrentStepIndex != nil && pos.index == 0 && pos.abort {
+			st.CurrentStepIndex = &index
+		}
+	case len(v.steps) > 0 && known:
+		st.CurrentStepIndex = &index
+	default:
+		st.CurrentStepIndex = nil
 	}
 }
 
@@ -226,19 +239,32 @@ func (v *view) reportManaged(st *v1alpha1.RolloutStatus) {
 	st.Managed = managed
 }
 
-// release lists the orphans that can be given back now. A route object goes
-// only once stable carries everything anyway.
+// release lists the orphans that can be given back now.
 func (v *view) release() []v1alpha1.ManagedObject {
 	var free []v1alpha1.ManagedObject
 	for _, orphan := range v.Orphans {
-		if orphan.Clean {
-			continue
-		}
-		if orphan.Object.Router == "" || orphan.Level > mesh.Unknown && (orphan.Canary == 0 || v.carriesThroughS(v.stable) >= v.total) {
+		if !orphan.Clean && v.mayRelease(orphan) {
 			free = append(free, orphan.Object)
 		}
 	}
 	return free
+}
+
+// mayRelease: a Service is given back only by a spec that is in order, and once
+// the routes are what that asks for, so that it carries nothing. A route object
+// goes only once stable carries everything anyway, or where the Services are given
+// back too, then after them: they select the pods of all.
+func (v *view) mayRelease(orphan Orphan) bool {
+	unclean := func(names func(v1alpha1.ManagedObject) bool) bool {
+		return slices.ContainsFunc(v.Orphans, func(o Orphan) bool { return !o.Clean && names(o.Object) })
+	}
+	if service := orphan.Object.Name; orphan.Object.Router == "" {
+		return v.mayAdvance() && (!v.routed || v.seen.matches && v.seen.settled &&
+			!unclean(func(m v1alpha1.ManagedObject) bool { return m.StableService == service || m.CanaryService == service }))
+	}
+	_, named := v.Slots[mesh.Stable]
+	given := !named && !unclean(func(m v1alpha1.ManagedObject) bool { return m.Router == "" })
+	return orphan.Level > mesh.Unknown && (orphan.Canary == 0 || v.carriesThroughS(v.stable) >= v.total || given)
 }
 
 // ManagedService is the inventory's entry for a role Service.

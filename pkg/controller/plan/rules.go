@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"maps"
 	"slices"
 	"time"
 
@@ -234,18 +235,34 @@ func wantSuperseded(v *view) target {
 	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
 		t.aims[old] = aim{delay: new(time.Duration)}
 	}
+	if v.held() {
+		t.aims[v.current.Hash] = aim{size: v.current.Spec} // what the steps asked for cannot be told
+	}
 	if v.paused() {
 		t.aims = v.frozen(0)
 	}
 	return t
 }
 
-// wantHeld leaves everything as it is, but lets s follow D.
+// wantHeld leaves the traffic as it is, and lets s and n follow D. What the steps
+// asked for that the spec has no longer cannot be told: the routes are left alone
+// then, unless weight has to fall or their pods are gone.
 func wantHeld(v *view) target {
-	t := target{weight: v.seen.canary, aims: v.frozen(v.seen.canary)}
-	if v.current != nil {
+	t := target{weight: v.seen.canary, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
+	maps.Copy(t.aims, v.frozen(v.seen.canary))
+	if v.desired == 0 {
+		t.weight = 0
+	}
+	if n := v.current; n != nil {
+		t.aims[n.Hash] = aim{size: max(n.Spec, v.need(v.seen.canary))}
+		if v.desired == 0 {
+			t.aims[n.Hash] = aim{}
+		}
+	}
+	if v.current != nil && v.stepsKnown() {
 		t.managed = v.managed(v.index)
 	}
+	t.silent = !v.stepsKnown() && v.canaryCarries(t) >= t.weight && t.weight == v.seen.canary && (v.canaryPods() > 0 || len(v.seen.managed) == 0)
 	return t
 }
 

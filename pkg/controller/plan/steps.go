@@ -13,6 +13,20 @@ import (
 // What the steps ask for is a function of all steps up to an index, never of
 // the one step alone: so it can be had again after any jump or restart.
 
+// stepIndex is where the status of a rollout stands, 0 to len(steps). One that does
+// not say so in the middle of an update is at the first step.
+func stepIndex(ro *v1alpha1.Rollout) int {
+	steps := len(canaryOf(ro).Steps)
+	switch i := ro.Status.CurrentStepIndex; {
+	case i != nil:
+		return min(max(0, int(*i)), steps)
+	case ro.Status.StableRS == "", ro.Status.StableRS == ro.Status.CurrentPodHash:
+		return steps
+	default:
+		return 0
+	}
+}
+
 // weightAt is the last setWeight at or before index; past the end it is total.
 func weightAt(steps []v1alpha1.CanaryStep, index int, total int32) int32 {
 	if index >= len(steps) {
@@ -133,10 +147,7 @@ func Goal(ro *v1alpha1.Rollout) mesh.Route {
 	case status.PromoteFull:
 		r.Weight = r.Total
 	default:
-		index := len(canary.Steps)
-		if i := status.CurrentStepIndex; i != nil {
-			index = min(max(0, int(*i)), index)
-		}
+		index := stepIndex(ro)
 		r.Weight = weightAt(canary.Steps, index, r.Total)
 		r.Managed = managedAt(canary, index)
 	}

@@ -89,7 +89,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, err
 	}
 	h.tellBlocked(key, s.Rollout)
-	h.advise(key, s.Rollout)
+	h.advise(key)
 	wait, err := h.status(ctx, key, s, p)
 	if err != nil {
 		return 0, err

@@ -104,8 +104,9 @@ func (h *Hand) tellBlocked(key cache.ObjectName, ro *v1alpha1.Rollout) {
 
 // advise sends one event about what of a new spec does not mean what it seems
 // to. One that only scales the rollout gets none again.
-func (h *Hand) advise(key cache.ObjectName, ro *v1alpha1.Rollout) {
-	if ro.Status.ObservedGeneration == strconv.FormatInt(ro.Generation, 10) {
+func (h *Hand) advise(key cache.ObjectName) {
+	ro, found, _ := h.Caches.Rollouts.Get(key) // as it is written
+	if !found || ro.Status.ObservedGeneration == strconv.FormatInt(ro.Generation, 10) {
 		return
 	}
 	var all []string

@@ -87,9 +87,13 @@ func (h *Hand) concerns(ro *v1alpha1.Rollout) bool {
 // routeOf completes the plan's route with the objects of this Kind. ok is
 // false where there is nothing to write.
 func (h *Hand) routeOf(s plan.Snapshot, p plan.Plan) (route mesh.Route, ok bool) {
-	objects, used, err := validation.Configured(s.Rollout, h.Kind)
-	if err != nil || !used {
-		return route, false
+	var objects []mesh.Object
+	for _, seen := range s.Traffic {
+		for _, state := range seen.Objects {
+			if seen.Kind == h.Kind.Name {
+				objects = append(objects, state.Object)
+			}
+		}
 	}
 	if p.Route == nil {
 		return mesh.Route{Objects: objects}, false

@@ -23,8 +23,10 @@ func (w *World) checkFlip(t truth, write Write, breach breachFunc) {
 		return
 	}
 	name := write.Key.Name
-	old := t.selects[name]
-	hash := selected(write.After)
+	old, hash := t.selects[name], selected(write.After)
+	if hash == "" && selected(write.Before) != "" && t.routed && w.lately(name, t) > 0 {
+		breach("INV-1: given back under weight %d", w.lately(name, t))
+	}
 	if hash == old || hash == "" {
 		return
 	}

@@ -32,7 +32,11 @@ func (w *World) Show() string {
 	if i := ro.Status.CurrentStepIndex; i != nil {
 		at = fmt.Sprint(*i)
 	}
-	fmt.Fprintf(&b, "%s: %s %s/%d", p.Rule, ro.Status.Phase, at, len(ro.Spec.Strategy.Canary.Steps))
+	steps := 0
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		steps = len(c.Steps)
+	}
+	fmt.Fprintf(&b, "%s: %s %s/%d", p.Rule, ro.Status.Phase, at, steps)
 	if ro.Status.Message != "" {
 		fmt.Fprintf(&b, " (%s)", w.named(ro.Status.Message))
 	}
@@ -49,7 +53,7 @@ func (w *World) Show() string {
 		b.WriteString("\n")
 	}
 	w.showWorkload(&b)
-	stable, canary := ro.Spec.Strategy.Canary.RoleServices(ro.Status.Canary.StablePingPong)
+	stable, canary := rolesOf(ro)
 	if n := ro.Status.CollisionCount; n != nil {
 		fmt.Fprintf(&b, "  collisions: %d\n", *n)
 	}

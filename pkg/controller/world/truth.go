@@ -69,7 +69,7 @@ func (s state) truth() (t truth, ok bool) {
 		sets: map[string]*appsv1.ReplicaSet{}, selects: map[string]string{}, ready: map[string]int32{}, endpoints: map[string]int32{},
 		weight: map[string]int32{},
 	}
-	t.stable, t.canary = c.RoleServices(ro.Status.Canary.StablePingPong)
+	t.stable, t.canary = rolesOf(ro)
 	for _, rs := range s.owned() {
 		t.sets[rs.Labels[replicaset.HashLabel]] = rs
 	}
@@ -95,6 +95,22 @@ func (s state) truth() (t truth, ok bool) {
 		}
 	}
 	return t, true
+}
+
+// rolesOf a rollout are the Services that carry the traffic: those that the spec names, or, where
+// the controller has never taken one of these up, those of before.
+func rolesOf(ro *v1alpha1.Rollout) (stable, canary string) {
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		stable, canary = c.RoleServices(ro.Status.Canary.StablePingPong)
+	}
+	listed := func(service string) bool {
+		return slices.ContainsFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router == "" && m.Name == service })
+	}
+	routes := slices.IndexFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" })
+	if routes >= 0 && !(listed(stable) && listed(canary)) {
+		return ro.Status.Managed[routes].StableService, ro.Status.Managed[routes].CanaryService
+	}
+	return stable, canary
 }
 
 func (t *truth) add(c carried) {
@@ -137,12 +153,20 @@ func (t truth) stableHash() string { return t.ro.Status.StableRS }
 // atStable: there is nothing to release.
 func (t truth) atStable() bool { return t.stableHash() != "" && t.current() == t.stableHash() }
 
+// stepsKnown: the steps are those that status tells of.
+func (t truth) stepsKnown() bool {
+	return t.ro.Status.CurrentStepHash == replicaset.StepsHash(t.spec.Steps)
+}
+
 // index of the step, the number of steps at the end.
 func (t truth) index() int {
 	if i := t.ro.Status.CurrentStepIndex; i != nil {
 		return min(max(0, int(*i)), len(t.spec.Steps))
 	}
-	return len(t.spec.Steps)
+	if t.atStable() || t.stableHash() == "" {
+		return len(t.spec.Steps)
+	}
+	return 0
 }
 
 // available pods of a revision: those of a decision, as invariants.md says.
