@@ -179,6 +179,9 @@ func (o *Observer) orphanRoute(ctx context.Context, ro *v1alpha1.Rollout, m v1al
 	}
 	state := seen.Objects[0]
 	orphan.Level, orphan.Canary, orphan.Edition = state.Level, state.Canary, state.Edition
-	orphan.Clean = state.Missing || state.Matches || state.Fault != ""
+	orphan.Clean = state.Missing || state.Matches || state.Fault != "" && !state.Ours
+	if state.Fault != "" {
+		orphan.Level = max(orphan.Level, mesh.Accepted) // it has no pair to weight, but Remove finds what is ours
+	}
 	return orphan
 }

@@ -19,7 +19,7 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	case t.ready[t.canary] == 0 && len(next.managed) > len(before.managed):
 		breach("INV-6: managed routes %v -> %v, which lead to nobody", before.managed, next.managed)
 	case slices.Equal(next.managed, wanted):
-	case len(next.managed) == 0 && !t.names(write.Resource.Resource): // it is given back
+	case len(next.managed) == 0 && !t.names(object{write.Resource, write.Key}): // it is given back
 	case (!open || t.ready[t.canary] == 0) && len(next.managed) == 0:
 	case t.selects[t.stable] != t.stableHash() && len(next.managed) == 0:
 		// somebody has pointed S elsewhere, and all that is ours makes way
@@ -30,16 +30,16 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	}
 }
 
-// names: the spec names a route object of that resource.
-func (t truth) names(resource string) bool {
+// names: the spec names that route object.
+func (t truth) names(o object) bool {
 	tr := t.spec.TrafficRouting
 	switch {
 	case tr == nil:
 		return false
-	case resource == "httproutes":
-		return tr.GatewayAPI != nil
-	case resource == "virtualservices":
-		return tr.Istio != nil
+	case o.resource.Resource == "httproutes":
+		return tr.GatewayAPI != nil && tr.GatewayAPI.HTTPRoute == o.key.Name
+	case o.resource.Resource == "virtualservices":
+		return tr.Istio != nil && tr.Istio.VirtualService != nil && tr.Istio.VirtualService.Name == o.key.Name
 	default:
 		return len(tr.Plugins) > 0
 	}

@@ -108,7 +108,7 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 // lacks: a Service of the rollout is gone, or a route that its spec names.
 func (w *World) lacks(s state, t truth) bool {
 	return slices.ContainsFunc(w.applied, func(o object) bool {
-		needs := o.resource == servicesResource || isRoute(o.resource) && t.names(o.resource.Resource)
+		needs := o.resource == servicesResource || isRoute(o.resource) && t.names(o)
 		return needs && s.objects[o.resource][o.key] == nil
 	})
 }

@@ -6,6 +6,7 @@ package world
 import (
 	"reflect"
 	"slices"
+	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
@@ -25,14 +26,34 @@ func (w *World) checkOwned(t truth, write Write, breach breachFunc) {
 		breach("INV-11: deleted")
 		return
 	}
-	listed := slices.ContainsFunc(t.ro.Status.Managed, func(m v1alpha1.ManagedObject) bool {
-		return m.Resource == write.Resource.Resource && m.Group == write.Resource.Group && m.Name == write.Key.Name
-	})
-	if !listed {
+	if !listed(t.ro.Status.Managed, object{write.Resource, write.Key}) {
 		breach("INV-11: touched, but not in status.managed")
 	}
 	if !reflect.DeepEqual(foreign(write.Before), foreign(write.After)) {
 		breach("INV-11: changed what is not ours")
+	}
+}
+
+func listed(managed []v1alpha1.ManagedObject, o object) bool {
+	return slices.ContainsFunc(managed, func(m v1alpha1.ManagedObject) bool {
+		return m.Resource == o.resource.Resource && m.Group == o.resource.Group && m.Name == o.key.Name
+	})
+}
+
+// checkListed is the end of it: what status lists it lists until the object says
+// no more that we have edited it.
+func (w *World) checkListed(s state, write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil {
+		return
+	}
+	before, after := w.API.rollout(write.Before).Status.Managed, w.API.rollout(write.After).Status.Managed
+	for resource, objects := range s.objects {
+		for key, obj := range objects {
+			o, edited := object{resource, key}, strings.Contains(obj.GetAnnotations()[kit.EditorsAnnotation], Key.String())
+			if isRoute(resource) && edited && listed(before, o) && !listed(after, o) {
+				breach("INV-11: %s %s is dropped from status.managed, and has something of ours", resource.Resource, key.Name)
+			}
+		}
 	}
 }
 

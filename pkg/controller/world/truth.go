@@ -84,11 +84,11 @@ func (s state) truth() (t truth, ok bool) {
 		}
 	}
 	for resource, objects := range s.objects {
-		for _, obj := range objects {
+		for key, obj := range objects {
 			if isRoute(resource) {
 				c := s.api.carried(obj, t.total)
 				t.add(c)
-				if t.names(resource.Resource) {
+				if t.names(object{resource, key}) {
 					t.named = max(t.named, c.weight[t.canary])
 				}
 			}

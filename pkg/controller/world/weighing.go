@@ -37,7 +37,8 @@ func (w *World) weigh(write Write) {
 	if !isRoute(write.Resource) {
 		return
 	}
-	all := w.weighings[write.Resource]
+	o := object{write.Resource, write.Key}
+	all := w.weighings[o]
 	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours}
 	now.serves, now.asked = now.says, now.at
 	if write.After != nil && len(all) > 0 {
@@ -49,7 +50,7 @@ func (w *World) weigh(write Write) {
 			now.asked = last.asked
 		}
 	}
-	w.weighings[write.Resource] = append(all, now)
+	w.weighings[o] = append(all, now)
 }
 
 // acknowledged: the data plane says that it serves this generation, or is one
@@ -96,8 +97,8 @@ func (w *World) managedLately(t truth) bool {
 // unserved: at the decision the data plane of a route that acknowledges has yet
 // to do so. With --ack-timeout it need not.
 func (w *World) unserved(t truth) bool {
-	for resource, all := range w.weighings {
-		if !t.names(resource.Resource) || w.ackTimeout > 0 {
+	for o, all := range w.weighings {
+		if !t.names(o) || w.ackTimeout > 0 {
 			continue
 		}
 		for _, one := range slices.Backward(all) {
@@ -115,19 +116,20 @@ func (w *World) unserved(t truth) bool {
 
 // during tells of all that was carried in the settle time that ends at the
 // decision, and of what we have written since. What the spec no longer names is its
-// user's, but for what leads to the canary still.
+// user's, but for what leads to the canary still, or has yet to be given back.
 func (w *World) during(t truth, heard func(carried)) {
-	for resource, all := range w.weighings {
+	for o, all := range w.weighings {
 		tell := heard
-		if t.routed && !t.names(resource.Resource) {
-			if w.API.carried(all[len(all)-1].says, t.total).weight[t.canary] == 0 {
+		if t.routed && !t.names(o) {
+			last := w.API.carried(all[len(all)-1].says, t.total)
+			if !listed(t.ro.Status.Managed, o) && last.weight[t.canary] == 0 && len(last.managed) == 0 {
 				continue
 			}
 			tell = func(c carried) {
 				heard(carried{weight: map[string]int32{t.canary: c.weight[t.canary]}, managed: c.managed})
 			}
 		}
-		from := t.at.Add(-settleOf(resource))
+		from := t.at.Add(-settleOf(o.resource))
 		for _, one := range slices.Backward(all) {
 			if t.after(one) {
 				continue

@@ -79,8 +79,8 @@ type World struct {
 	// history has the states that a write may rest on, no older than patience
 	// but for the first.
 	history []state
-	// weighings of the route objects, by resource, oldest first.
-	weighings map[schema.GroupVersionResource][]weighing
+	// weighings of the route objects, oldest first.
+	weighings map[object][]weighing
 	// replaces: what takes the place of an evicted pod is ready after a moment;
 	// evicted are how many of a version were ready before.
 	replaces bool
@@ -143,7 +143,7 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[schema.GroupVersionResource][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{},
+		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[object][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
