@@ -178,7 +178,7 @@ func (o *Observer) orphanRoute(ctx context.Context, ro *v1alpha1.Rollout, m v1al
 		return orphan
 	}
 	state := seen.Objects[0]
-	orphan.Level, orphan.Canary, orphan.Edition = state.Level, state.Canary, state.Edition
+	orphan.Level, orphan.Canary, orphan.Managed, orphan.Edition = state.Level, state.Canary, state.Managed, state.Edition
 	orphan.Clean = state.Missing || state.Matches || state.Fault != "" && !state.Ours
 	if state.Fault != "" {
 		orphan.Level = max(orphan.Level, mesh.Accepted) // it has no pair to weight, but Remove finds what is ours

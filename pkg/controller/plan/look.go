@@ -120,6 +120,7 @@ func (v *view) observe() traffic {
 	for _, o := range v.Orphans {
 		if o.Object.Router != "" && !o.Clean {
 			t.add(o.Level, o.Level, o.Canary)
+			t.managed = append(t.managed, o.Managed...)
 		}
 	}
 	t.final = t.all && (t.acked || v.ackOverdue())

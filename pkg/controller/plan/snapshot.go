@@ -133,10 +133,11 @@ type Workload struct {
 // we wrote. A Service has no Kind and no State.
 type Orphan struct {
 	Object v1alpha1.ManagedObject
-	// Level, Canary and Edition as observed; Clean: nothing of ours is left on
-	// it.
+	// Level, Canary, Managed and Edition as observed; Clean: nothing of ours is
+	// left on it.
 	Level   mesh.Level
 	Canary  int32
+	Managed []string
 	Edition string
 	Clean   bool
 }
