@@ -181,7 +181,7 @@ func (o *Observer) orphanRoute(ctx context.Context, ro *v1alpha1.Rollout, m v1al
 	orphan.Level, orphan.Canary, orphan.Managed, orphan.Edition = state.Level, state.Canary, state.Managed, state.Edition
 	orphan.Clean = state.Missing || state.Matches || state.Fault != "" && !state.Ours
 	if state.Fault != "" {
-		orphan.Level = max(orphan.Level, mesh.Accepted) // it has no pair to weight, but Remove finds what is ours
+		orphan.Level = max(orphan.Level, mesh.Accepted) // it says all that Remove will find
 	}
 	return orphan
 }

@@ -15,14 +15,14 @@ import (
 // read says what an HTTPRoute carries, and whether its parents serve it.
 func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
 	state := mesh.State{}
-	_, managed := rules(obj, route)
+	own, managed := rules(obj, route)
 	for _, rule := range managed {
 		state.Managed = append(state.Managed, kit.String(rule, "name"))
 	}
 	slices.Sort(state.Managed)
 	weighted, err := pairs(obj, route, o)
 	if err != nil {
-		return state, err
+		weighted = left(obj, own, route, o)
 	}
 	for _, rule := range managed {
 		if p, problem := pairOf(rule, obj.GetNamespace(), route); problem == "" {
@@ -34,7 +34,7 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary), p.sum, route.Total))
 	}
 	state.Level, state.Waiting, state.Refused = acknowledged(obj)
-	return state, nil
+	return state, err
 }
 
 // acknowledged reports whether every parent of the route has accepted this

@@ -82,11 +82,8 @@ func checkNames(made, own []map[string]any, o mesh.Object) error {
 // restore gives stable the sum of the pair, and drops the managed rules.
 func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
 	own, managed := rules(obj, route)
-	for _, rule := range own {
-		p, problem := pairOf(rule, obj.GetNamespace(), route)
-		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(rule, "name"))) {
-			p.set(p.total(route), 0)
-		}
+	for _, p := range left(obj, own, route, o) {
+		p.set(p.total(route), 0)
 	}
 	if len(managed) == 0 {
 		return

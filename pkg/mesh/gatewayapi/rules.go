@@ -97,6 +97,17 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 	return found, nil
 }
 
+// left are the pairs whose weights may be ours, of an object of any shape.
+func left(obj *unstructured.Unstructured, own []map[string]any, route mesh.Route, o mesh.Object) (all []pair) {
+	for _, rule := range own {
+		p, problem := pairOf(rule, obj.GetNamespace(), route)
+		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(rule, "name"))) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // unnamed is the first of names that no rule has, "" if there is none.
 func unnamed(names []string, own []map[string]any) string {
 	for _, name := range names {

@@ -38,17 +38,11 @@ func render(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) err
 	return nil
 }
 
-// restore gives stable the sum of the pair, and drops the managed routes. Where
-// it is not said which of several routes is weighted, no weight was ever ours,
-// unless the annotation says so.
+// restore gives stable the sum of the pair, and drops the managed routes.
 func restore(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
 	own, managed := routes(obj, route)
-	told := len(o.Rules) > 0 || len(users(obj, route, own)) == 1 || kit.Edited(obj, route.Rollout)
-	for _, r := range own {
-		p, problem := pairOf(r, route)
-		if told && problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
-			p.set(p.total(route), 0)
-		}
+	for _, p := range left(obj, own, route, o) {
+		p.set(p.total(route), 0)
 	}
 	if len(managed) == 0 {
 		return
@@ -140,14 +134,14 @@ func stringMatch(p mesh.Pattern) map[string]any {
 // proxies serve it.
 func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
 	state := mesh.State{}
-	_, managed := routes(obj, route)
+	own, managed := routes(obj, route)
 	for _, r := range managed {
 		state.Managed = append(state.Managed, kit.String(r, "name"))
 	}
 	slices.Sort(state.Managed)
 	weighted, err := pairs(obj, route, o)
 	if err != nil {
-		return state, err
+		weighted = left(obj, own, route, o)
 	}
 	for _, r := range managed {
 		if p, problem := pairOf(r, route); problem == "" {
@@ -159,5 +153,5 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary), p.sum, route.Total))
 	}
 	state.Level = mesh.Accepted
-	return state, nil
+	return state, err
 }

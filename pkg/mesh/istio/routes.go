@@ -108,6 +108,22 @@ func chosen(obj *unstructured.Unstructured, own []map[string]any, route mesh.Rou
 	return append(found, copies...), nil
 }
 
+// left are the pairs whose weights may be ours, of an object of any shape. Where
+// it is not said which of several routes is weighted, no weight was ever ours,
+// unless the annotation says so.
+func left(obj *unstructured.Unstructured, own []map[string]any, route mesh.Route, o mesh.Object) (all []pair) {
+	if len(o.Rules) == 0 && len(users(obj, route, own)) != 1 && !kit.Edited(obj, route.Rollout) {
+		return nil
+	}
+	for _, r := range own {
+		p, problem := pairOf(r, route)
+		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
+			all = append(all, p)
+		}
+	}
+	return all
+}
+
 // destinations is the path of a route's destinations, by its name or its place
 // among the user's own.
 func destinations(name string, i int) string {

@@ -100,6 +100,22 @@ func Made(obj *unstructured.Unstructured, rollout types.NamespacedName) []string
 	return editors(obj)[rollout.String()].Managed
 }
 
+// former is what a rollout has on obj with other Services, rules or names of
+// managed routes than route has; ok is false where there is none. That Services
+// have swapped roles makes no other ones of them.
+func former(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (was mesh.Route, at mesh.Object, ok bool) {
+	e, ok := editors(obj)[route.Rollout.String()]
+	if e.Stable == route.Canary && e.Canary == route.Stable {
+		e.Stable, e.Canary = route.Stable, route.Canary
+	}
+	if !ok || e.Stable == route.Stable && e.Canary == route.Canary &&
+		slices.Equal(e.Rules, o.Rules) && slices.Equal(e.Reserved, route.Reserved) {
+		return was, at, false
+	}
+	o.Rules = e.Rules
+	return e.route(route.Rollout), o, true
+}
+
 // Leftover is the Route with which to Remove what a rollout has left on obj,
 // an object of o's resource.
 func Leftover(obj *unstructured.Unstructured, rollout string, o mesh.Object) (mesh.Route, bool) {

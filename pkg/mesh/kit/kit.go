@@ -39,7 +39,8 @@ type Renderer struct {
 	// stable gets its sum.
 	Restore func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object)
 	// Read says what obj carries: Level, Stable, Canary, Managed, Waiting and
-	// Refused. Its error is a *mesh.Fault; the State then says only Managed.
+	// Refused. Its error is a *mesh.Fault; the State then says Managed, and the
+	// weights that Restore would take back.
 	Read func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error)
 }
 
@@ -224,13 +225,9 @@ func (r router) restored(seen *unstructured.Unstructured, route mesh.Route, o me
 // handOver takes out what the rollout has on obj with other Services, rules or
 // names of managed routes than route has.
 func (r router) handOver(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
-	e, ok := editors(obj)[route.Rollout.String()]
-	if !ok || e.Stable == route.Stable && e.Canary == route.Canary &&
-		slices.Equal(e.Rules, o.Rules) && slices.Equal(e.Reserved, route.Reserved) {
-		return
+	if was, at, ok := former(obj, route, o); ok {
+		r.Restore(obj, was, at)
 	}
-	o.Rules = e.Rules
-	r.Restore(obj, e.route(route.Rollout), o)
 }
 
 // Observe reads every object. Where one cannot be read all is Unknown.
@@ -269,10 +266,11 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	state, err := r.Read(obj, route, o)
 	var fault *mesh.Fault
 	if errors.As(err, &fault) {
-		state = mesh.State{Managed: state.Managed, Fault: fault.Error()} // Level Unknown
+		state = mesh.State{Stable: state.Stable, Canary: state.Canary, Managed: state.Managed, Fault: fault.Error()} // Level Unknown
 	} else if err != nil {
 		return mesh.State{}, err
 	}
+	r.addFormer(&state, obj, route, o)
 	edited, err := r.rendered(obj, route, o)
 	if errors.As(err, &fault) && state.Fault == "" {
 		state.Fault = fault.Error()
@@ -284,6 +282,19 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 	state.ResourceVersion = obj.GetResourceVersion()
 	state.Edition = string(obj.GetUID()) + "/" + strconv.FormatInt(obj.GetGeneration(), 10)
 	return state, nil
+}
+
+// addFormer adds what obj carries with other Services, rules or names than route
+// has, until that is handed over.
+func (r router) addFormer(state *mesh.State, obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) {
+	was, at, ok := former(obj, route, o)
+	if !ok {
+		return
+	}
+	was.Total = route.Total
+	old, _ := r.Read(obj, was, at) // what it cannot read carries nothing of ours
+	state.Stable, state.Canary = max(state.Stable, old.Stable), max(state.Canary, old.Canary)
+	state.Managed = slices.Compact(slices.Sorted(slices.Values(slices.Concat(state.Managed, old.Managed))))
 }
 
 // lastForeignManager is who wrote last and was not us.
