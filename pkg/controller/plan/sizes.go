@@ -147,19 +147,17 @@ func (v *view) lastEndpoint(r *Revision, t target) bool {
 }
 
 // filledFor notes the D for which n has all its pods once it is to carry
-// everything. The note stays while D grows, and is void once n is to carry
-// less.
+// everything. The note stays while D grows, until that is over: S has it all, or
+// n is to carry less.
 func (v *view) filledFor(r *Revision, size int32, t target) int32 {
-	promoting := v.routed && v.isCurrent(r) && (t.rule == "Promote" || t.rule == "PromoteFull")
+	promoting := t.rule == "Promote" || t.rule == "PromoteFull"
 	switch {
+	case !v.routed || !v.isCurrent(r) || !promoting && t.rule != "Returning":
+		return 0
 	case promoting && size == r.Spec && size >= v.desired && available(r) >= v.canary.Enough(v.desired):
 		return v.desired
-	case promoting:
-		return min(r.FilledFor, size)
-	case size != r.Spec:
-		return 0
 	default:
-		return r.FilledFor
+		return min(r.FilledFor, size)
 	}
 }
 

@@ -144,6 +144,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 		w.checkOwned(t, write, breach)
 	case write.Resource == setsResource:
 		w.checkShrink(t, write, breach)
+		w.checkFilled(t, write, breach)
 		w.checkDelay(t, write, breach)
 		w.checkBudget(t, write, breach)
 	case write.Resource == podsResource:

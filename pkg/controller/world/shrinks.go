@@ -4,8 +4,6 @@
 package world
 
 import (
-	"fmt"
-
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
@@ -39,8 +37,8 @@ func (w *World) checkShrink(t truth, write Write, breach breachFunc) {
 	if pods, said, before := t.words(); said && before && r.hash == t.current() {
 		keep = min(keep, max(1, pods))
 	}
-	if r.hash == t.current() && t.filledFor() < t.desired {
-		keep = min(keep, t.filledFor())
+	if filled := w.filledFor(t); r.hash == t.current() && filled < t.desired {
+		keep = min(keep, filled)
 	}
 	if t.selects[t.canary] == r.hash && t.desired > 0 && w.managedLately(t) {
 		keep = max(keep, 1)
@@ -140,18 +138,4 @@ func (w *World) superseding(t truth) bool {
 	hash := t.selects[t.canary]
 	return !t.atStable() && hash != "" && hash != t.current() && hash != t.stableHash() && t.sets[hash] != nil &&
 		(w.lately(t.canary, t) > 0 || w.managedLately(t))
-}
-
-// filledFor is the D for which the current revision had all its pods, so that
-// they are enough for everything; D where that is not known.
-func (t truth) filledFor() int32 {
-	rs := t.sets[t.current()]
-	if rs == nil {
-		return t.desired
-	}
-	var n int32
-	if _, err := fmt.Sscan(rs.Annotations[v1alpha1.FilledForAnnotation], &n); err == nil && n > 0 {
-		return min(n, t.desired)
-	}
-	return t.desired
 }

@@ -101,7 +101,7 @@ func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach bre
 	if gone := t.missing(); gone != "" {
 		breach("INV-13: promoted without Service %s", gone)
 	}
-	if have, least := t.held(hash), max(1, t.spec.Enough(t.filledFor())); have < least {
+	if have, least := t.held(hash), max(1, t.spec.Enough(w.filledFor(t))); have < least {
 		breach("INV-2: promoted with %d of %d pods", have, least)
 	}
 	if t.routed && (t.weight[t.canary] < t.total || t.selects[t.canary] != hash) {

@@ -73,9 +73,9 @@ func acknowledged(obj *unstructured.Unstructured) bool {
 	return false
 }
 
-// after: a weighing is none that the decision could know of.
-func (m moment) after(one weighing) bool {
-	return !one.ours && (one.version >= m.over || m.unseen[one.version])
+// after: a write is none that the decision could know of.
+func (m moment) after(version int64, ours bool) bool {
+	return !ours && (version >= m.over || m.unseen[version])
 }
 
 // lately is w(x) of the invariants: the highest weight of a Service in the
@@ -102,7 +102,7 @@ func (w *World) unserved(t truth) bool {
 			continue
 		}
 		for _, one := range slices.Backward(all) {
-			if t.after(one) {
+			if t.after(one.version, one.ours) {
 				continue
 			}
 			if one.says != nil && !acknowledged(one.says) {
@@ -131,7 +131,7 @@ func (w *World) during(t truth, heard func(carried)) {
 		}
 		from := t.at.Add(-settleOf(o.resource))
 		for _, one := range slices.Backward(all) {
-			if t.after(one) {
+			if t.after(one.version, one.ours) {
 				continue
 			}
 			tell(w.API.carried(one.says, t.total))

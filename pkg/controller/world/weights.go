@@ -115,7 +115,7 @@ func (w *World) enough(t truth, service string, weight int32) int32 {
 		need = min(need, pods)
 	}
 	if weight == t.total {
-		need = min(need, t.filledFor())
+		need = min(need, w.filledFor(t))
 	}
 	return max(1, t.spec.Enough(need))
 }

@@ -91,6 +91,9 @@ type World struct {
 	// started does not before Deliver.
 	follow func()
 	unread bool
+	// filled has the revisions with a note of the pods that they had for all of D,
+	// by hash, and the write since which it counts no more.
+	filled map[string]Write
 	// told is what status has told of available pods, oldest first.
 	told []told
 	// podLists counts the lists of pods that the controller asked for.
@@ -143,7 +146,8 @@ const (
 func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
-		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[object][]weighing{}, Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{},
+		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[object][]weighing{},
+		Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{}, filled: map[string]Write{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
@@ -260,6 +264,7 @@ func (w *World) changed(write Write) {
 	w.spaceRepairs(write)
 	w.sizeBefore(write)
 	w.noteTold(write)
+	w.noteFilled(write)
 	w.remember()
 	w.pending = append(w.pending, write)
 	w.deliverAll()
