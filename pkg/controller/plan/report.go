@@ -29,7 +29,7 @@ func report(v *view, t target, o orders) Plan {
 	st := v.status.DeepCopy()
 	v.reportPosition(st, pos)
 	v.reportCounters(st)
-	v.reportTraffic(st, t.rule == "AtRest" && v.quiet())
+	v.reportTraffic(st, t)
 	v.reportManaged(st)
 	v.reportRestart(st, pos)
 	v.reportBlocked(st, o)
@@ -164,18 +164,18 @@ func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 // reportTraffic tells what was observed, and since when. While nothing can be
 // observed the last values stand, unverified. At rest no edition is told of that
 // changes no weight, once nothing waits for it to settle.
-func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
-	old := st.Canary.Weights
+func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, t target) {
+	old, resting := st.Canary.Weights, t.rule == "AtRest" && v.quiet()
 	switch {
 	case !v.routed:
 		st.Canary.Weights = nil
 	case v.seen.any:
 		w, now := v.weights(v.seen), metav1.NewMicroTime(v.Now)
-		w.Since, w.Pods = &now, v.carriers(old)
 		w.Edition, w.EditionSince = v.seen.edition, &now
 		same := old != nil && old.Since != nil && sameWeights(old, w)
+		w.Since, w.Pods = &now, v.carriers(old, same, t)
 		if same {
-			w.Since, w.Pods = old.Since, max(old.Pods, w.Pods)
+			w.Since = old.Since
 		}
 		if old != nil && old.EditionSince != nil && (old.Edition == w.Edition || same && resting) {
 			w.Edition, w.EditionSince = old.Edition, old.EditionSince
@@ -186,15 +186,23 @@ func (v *view) reportTraffic(st *v1alpha1.RolloutStatus, resting bool) {
 	}
 }
 
-// carriers is how many pods the canary has for its weight, or needed for it
-// where the weight is more than the one that was told of last: those that it has
-// lost since then count.
-func (v *view) carriers(old *v1alpha1.TrafficWeights) int32 {
-	need := v.need(v.seen.canary)
-	if old != nil && v.seen.canary > old.Canary.Weight {
-		return need
+// carriers is how many pods carry the canary's weight: those that it has or had,
+// but no more than were enough at any time since; or all that were where the
+// weight is more than the one that was told of last. Those that it has lost since
+// then count.
+func (v *view) carriers(old *v1alpha1.TrafficWeights, same bool, t target) int32 {
+	enough := v.need(v.seen.canary)
+	if t.enough > 0 && t.weight == v.seen.canary {
+		enough = min(enough, t.enough) // the user's own words
 	}
-	return min(v.canaryPods(), need)
+	switch {
+	case old != nil && v.seen.canary > old.Canary.Weight:
+		return enough
+	case same:
+		return min(max(old.Pods, v.canaryPods()), enough)
+	default:
+		return min(v.canaryPods(), enough)
+	}
 }
 
 // quiet reports whether a healthy rollout has pods of the stable revision alone.

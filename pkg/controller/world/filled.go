@@ -21,14 +21,7 @@ func (t truth) carriesAll(hash string) bool {
 }
 
 // noteFilled follows which notes count, and with which write they ceased to.
-func (w *World) noteFilled(write Write) {
-	if write.Resource != rolloutsResource && write.Resource != setsResource {
-		return
-	}
-	t, ok := state{api: w.API, objects: w.API.objects}.truth()
-	if !ok {
-		return
-	}
+func (w *World) noteFilled(t truth, write Write) {
 	for hash, end := range w.filled {
 		if end.version == 0 && !t.carriesAll(hash) {
 			w.filled[hash] = Write{version: w.API.version, Ours: write.Ours}

@@ -155,6 +155,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 	case isRoute(write.Resource):
 		w.checkSums(t, write, breach)
 		w.checkRaises(t, write, breach)
+		w.checkFalls(t, write, breach)
 		w.checkManaged(t, write, breach)
 		w.checkOwned(t, write, breach)
 	}

@@ -94,6 +94,8 @@ type World struct {
 	// filled has the revisions with a note of the pods that they had for all of D,
 	// by hash, and the write since which it counts no more.
 	filled map[string]Write
+	// carriers are the most pods that the canary has had for its weight.
+	carriers int32
 	// told is what status has told of available pods, oldest first.
 	told []told
 	// podLists counts the lists of pods that the controller asked for.
@@ -264,7 +266,10 @@ func (w *World) changed(write Write) {
 	w.spaceRepairs(write)
 	w.sizeBefore(write)
 	w.noteTold(write)
-	w.noteFilled(write)
+	if t, ok := (state{api: w.API, objects: w.API.objects}).truth(); ok {
+		w.noteFilled(t, write)
+		w.noteCarriers(t, write)
+	}
 	w.remember()
 	w.pending = append(w.pending, write)
 	w.deliverAll()

@@ -197,8 +197,8 @@ type TrafficWeights struct {
 	// +optional
 	EditionSince *metav1.MicroTime `json:"editionSince,omitempty"`
 	// Pods is the most pods that the canary has had for its weight since then, or
-	// needed for it at first, and no more than the weight needs. While it has them,
-	// it keeps its weight.
+	// needed for it at first, and no more than were enough at any time. While it has
+	// them, it keeps its weight.
 	// +optional
 	Pods int32 `json:"pods,omitempty"`
 }

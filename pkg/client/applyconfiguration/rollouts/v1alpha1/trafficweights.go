@@ -28,8 +28,8 @@ type TrafficWeightsApplyConfiguration struct {
 	// EditionSince is when this edition was first seen, to the microsecond.
 	EditionSince *v1.MicroTime `json:"editionSince,omitempty"`
 	// Pods is the most pods that the canary has had for its weight since then, or
-	// needed for it at first, and no more than the weight needs. While it has them,
-	// it keeps its weight.
+	// needed for it at first, and no more than were enough at any time. While it has
+	// them, it keeps its weight.
 	Pods *int32 `json:"pods,omitempty"`
 }
 

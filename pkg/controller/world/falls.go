@@ -1,0 +1,40 @@
+// Copyright The Sluice Authors.
+// SPDX-License-Identifier: Apache-2.0
+
+package world
+
+import "math"
+
+// noteCarriers follows the most pods that the canary has had since we raised its
+// weight. What somebody else gave it, it need not have the pods for.
+func (w *World) noteCarriers(t truth, write Write) {
+	pods := t.carriers()
+	if isRoute(write.Resource) && w.API.carried(write.After, t.total).weight[t.canary] > w.API.carried(write.Before, t.total).weight[t.canary] {
+		w.carriers = math.MaxInt32
+		if write.Ours {
+			w.carriers = pods
+		}
+	}
+	w.carriers = max(w.carriers, pods)
+}
+
+// carriers are the pods of the current revision that serve what C carries.
+func (t truth) carriers() int32 { return min(t.held(t.current()), t.ready[t.canary]) }
+
+// checkFalls is edge case 13: once status has told of its weight, a canary that has
+// lost no pod keeps that, or what the steps ask for where that is less, whatever
+// they say now of the pods that are enough.
+func (w *World) checkFalls(t truth, write Write, breach breachFunc) {
+	was, is := w.API.carried(write.Before, t.total).weight[t.canary], w.API.carried(write.After, t.total).weight[t.canary]
+	goal, told := t.lastWeight(), t.ro.Status.Canary.Weights
+	if t.ro.Status.PromoteFull {
+		goal = t.total
+	}
+	switch {
+	case is >= min(was, goal), t.desired == 0, t.ro.Status.Abort, t.atStable():
+	case t.selects[t.canary] != t.current(), t.selects[t.stable] != t.stableHash():
+	case told == nil, told.Canary.Weight != was, t.carriers() < w.carriers:
+	default:
+		breach("edge case 13: w(C) %d -> %d, and none of %d pods is lost", was, is, w.carriers)
+	}
+}
