@@ -249,10 +249,10 @@ func (v *view) sameReady(role mesh.Role) bool {
 }
 
 // carriesThroughS is the weight that the pods of r carry behind S: all of it
-// while no more than maxUnavailable of D are lacking of stable, and all that C
-// has where C selects the same revision and S has as many ready endpoints, or
-// where C has no pod left and S has one. It is 0 where S does not select r. No
-// pods carry all of a D of 0.
+// while no more than maxUnavailable of D are lacking of stable, or as many as the
+// user's threshold leaves, and all that C has where C selects the same revision
+// and S has as many ready endpoints, or where C has no pod left and S has one. It
+// is 0 where S does not select r. No pods carry all of a D of 0.
 func (v *view) carriesThroughS(r *Revision) int32 {
 	s, c := v.Slots[mesh.Stable], v.Slots[mesh.Canary]
 	switch {
@@ -270,7 +270,7 @@ func (v *view) carriesThroughS(r *Revision) int32 {
 	}
 	enough := v.desired
 	if v.stableHolds() {
-		enough -= v.budget.Unavailable
+		enough = min(enough-v.budget.Unavailable, v.canary.Enough(enough))
 	}
 	if pods > 0 && (pods >= enough || v.canaryPods() == 0) {
 		return v.total

@@ -109,7 +109,7 @@ func (t truth) carries(pods int32) int32 {
 func (w *World) enough(t truth, service string, weight int32) int32 {
 	need := t.need(weight)
 	if service == t.stable {
-		return max(1, min(need, t.least()))
+		return max(1, min(t.spec.Enough(need), t.least()))
 	}
 	if pods, said, before := t.words(); said && before {
 		need = min(need, pods)
