@@ -195,7 +195,7 @@ func wantMisrouted(v *view) target {
 // and n down after abortScaleDownDelaySeconds, but not while C serves a third
 // revision still. With a D of 0 there is nothing to keep for later.
 func wantAborted(v *view) target {
-	t := target{canary: v.restOfCanary(), aims: v.aims(0)}
+	t := target{canary: v.restOfCanary(), aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 	t.weight, t.waiting = v.ramp()
 	if n := v.current; n != nil {
 		t.aims[n.Hash] = aim{size: n.Spec}

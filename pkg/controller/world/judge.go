@@ -146,6 +146,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 		w.checkShrink(t, write, breach)
 		w.checkFilled(t, write, breach)
 		w.checkDelay(t, write, breach)
+		w.checkKept(t, write, breach)
 		w.checkBudget(t, write, breach)
 	case write.Resource == podsResource:
 		w.checkPod(t, write, breach)

@@ -4,6 +4,8 @@
 package world
 
 import (
+	"time"
+
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
@@ -86,6 +88,19 @@ func (w *World) checkDelay(t truth, write Write, breach breachFunc) {
 	weight, managed := w.carriedBy(t, hash), t.selects[t.canary] == hash && w.managedLately(t)
 	if weight > 0 || managed {
 		breach("INV-3: the delay of %s begins under weight %d, managed routes %v", hash, weight, managed)
+	}
+}
+
+// checkKept is wire contract 2.9.4: an old revision that waits for its deadline
+// keeps its pods until then.
+func (w *World) checkKept(t truth, write Write, breach breachFunc) {
+	r, ok := resizedBy(write)
+	if !ok || r.after >= r.before || !t.routed || t.desired == 0 || r.hash == t.current() || r.hash == t.stableHash() {
+		return
+	}
+	due, err := time.Parse(time.RFC3339, write.Before.GetAnnotations()[v1alpha1.ScaleDownDeadlineAnnotation])
+	if err == nil && due.After(w.Clock.Now()) && t.ro.Spec.ScaleDownDelay() > 0 && t.spec.ScaleDownDelayRevisionLimit == nil {
+		breach("INV-3: %s goes %s before its deadline", r.hash, due.Sub(w.Clock.Now()))
 	}
 }
 
