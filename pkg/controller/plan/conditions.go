@@ -127,8 +127,11 @@ func (v *view) reportProgress(st *v1alpha1.RolloutStatus, t target, pos position
 		}
 	case reason == v1alpha1.ReasonNewReplicaSetAvailable && v.atStable() && st.AvailableReplicas < v.desired:
 		put(corev1.ConditionTrue, v1alpha1.ReasonReplicaSetNotAvailable, "ReplicaSet %q is not available", name)
-	case v.progressed(st) || was == nil || reason == v1alpha1.ReasonProgressDeadlineExceeded && v.returned():
+	case v.progressed(st) || was == nil || reason == v1alpha1.ReasonProgressDeadlineExceeded && v.returned(),
+		reason == v1alpha1.ReasonReplicaSetCreateError && v.understood():
 		put(corev1.ConditionTrue, v1alpha1.ReasonReplicaSetUpdated, "ReplicaSet %q is progressing.", name)
+		v.touch(st)
+	case v.mended():
 		v.touch(st)
 	case v.overdue(st, was):
 		return v.reportTimeout(st, pos, name)
@@ -203,11 +206,12 @@ func (v *view) overdue(st *v1alpha1.RolloutStatus, progressing *v1alpha1.Rollout
 	return v.onTheClock(st) && v.Now.After(progressing.LastUpdateTime.Add(v.Rollout.Spec.ProgressDeadline()))
 }
 
-// onTheClock: not while the user, or a delay, is what is waited for, and not
-// once all that is left to do is to take old pods down.
+// onTheClock: not while the user, or a delay, is what is waited for, nor while
+// nothing may advance, and not once all that is left to do is to take old pods
+// down.
 func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 	c := condition(st, v1alpha1.RolloutProgressing)
-	if c == nil || c.Status == corev1.ConditionFalse || v.paused() || len(st.PauseConditions) > 0 || c.Reason == v1alpha1.ReasonNewReplicaSetAvailable {
+	if c == nil || c.Status == corev1.ConditionFalse || !v.mayAdvance() || v.paused() || len(st.PauseConditions) > 0 || c.Reason == v1alpha1.ReasonNewReplicaSetAvailable {
 		return false
 	}
 	if v.index < len(v.steps) && v.steps[v.index].Pause != nil && !v.atStable() {
@@ -222,6 +226,13 @@ func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 		}
 	}
 	return true
+}
+
+// mended: what may advance again was held back by the spec, or by what that
+// names, when status was last written.
+func (v *view) mended() bool {
+	b := v.status.BlockedOn
+	return v.mayAdvance() && b != nil && b.Gate == GateReference
 }
 
 // returned: all that is left to do is to take old pods down.

@@ -153,6 +153,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 	case write.Resource == rolloutsResource:
 		w.checkSteps(t, write, breach)
 		w.checkListed(s, write, breach)
+		w.checkDeadline(write, breach)
 	case isRoute(write.Resource):
 		w.checkSums(t, write, breach)
 		w.checkRaises(t, write, breach)

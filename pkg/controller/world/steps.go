@@ -5,6 +5,7 @@ package world
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 )
@@ -112,5 +113,21 @@ func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach bre
 	}
 	if t.routed && w.unserved(t) {
 		breach("INV-13: promoted before its route is acknowledged")
+	}
+}
+
+// checkDeadline is edge case 11: while the spec or a reference is not in order, the
+// update is not said to be late, as nothing could be done about that.
+func (w *World) checkDeadline(write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil {
+		return
+	}
+	before, after := w.API.rollout(write.Before).Status, w.API.rollout(write.After).Status
+	late := func(c v1alpha1.RolloutCondition) bool {
+		return strings.Contains(c.Message, "has timed out progressing")
+	}
+	invalid := func(c v1alpha1.RolloutCondition) bool { return c.Type == v1alpha1.InvalidSpec }
+	if slices.ContainsFunc(after.Conditions, late) && !slices.ContainsFunc(before.Conditions, late) && slices.ContainsFunc(before.Conditions, invalid) {
+		breach("edge case 11: the deadline passes while the spec is not in order")
 	}
 }
