@@ -43,7 +43,7 @@ func (v *view) reportConditions(st *v1alpha1.RolloutStatus, t target, pos positi
 }
 
 // reportInvalid says what is wrong with the spec or with what it names, all
-// of it at once.
+// of it at once. What was wrong is taken back once it is known that nothing is.
 func (v *view) reportInvalid(st *v1alpha1.RolloutStatus) {
 	problems := slices.Clone(v.Invalid)
 	for _, r := range v.Refs {
@@ -55,12 +55,13 @@ func (v *view) reportInvalid(st *v1alpha1.RolloutStatus) {
 			problems = append(problems, f.Message)
 		}
 	}
-	if len(problems) == 0 {
+	switch {
+	case len(problems) > 0:
+		message := fmt.Sprintf("The Rollout %q is invalid: %s", v.Rollout.Name, strings.Join(problems, "; "))
+		v.put(st, v1alpha1.InvalidSpec, corev1.ConditionTrue, v1alpha1.ReasonInvalidSpec, message)
+	case v.understood():
 		st.Conditions = slices.DeleteFunc(st.Conditions, func(c v1alpha1.RolloutCondition) bool { return c.Type == v1alpha1.InvalidSpec })
-		return
 	}
-	message := fmt.Sprintf("The Rollout %q is invalid: %s", v.Rollout.Name, strings.Join(problems, "; "))
-	v.put(st, v1alpha1.InvalidSpec, corev1.ConditionTrue, v1alpha1.ReasonInvalidSpec, message)
 }
 
 func (v *view) reportReplicaFailure(st *v1alpha1.RolloutStatus) {

@@ -24,6 +24,7 @@ import (
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/types"
 	utiljson "k8s.io/apimachinery/pkg/util/json"
+	"k8s.io/apimachinery/pkg/util/validation/field"
 	clienttesting "k8s.io/client-go/testing"
 	"k8s.io/client-go/tools/cache"
 )
@@ -112,6 +113,9 @@ func (a *API) answer(action clienttesting.Action) (*unstructured.Unstructured, e
 		if a.Quota && resource == setsResource {
 			return nil, apierrors.NewForbidden(resource.GroupResource(), u.GetName(), errors.New("exceeded quota: count/replicasets.apps"))
 		}
+		if wrong := malformed(resource, u); wrong != nil {
+			return nil, wrong
+		}
 		if with, ok := action.(clienttesting.CreateActionImpl); ok && len(with.CreateOptions.DryRun) > 0 {
 			return defaulted(resource, u), nil
 		}
@@ -156,6 +160,17 @@ func defaulted(resource schema.GroupVersionResource, obj *unstructured.Unstructu
 		must(unstructured.SetNestedField(obj.Object, "Always", append(templatePath(resource), "spec", "restartPolicy")...))
 	}
 	return obj
+}
+
+// malformed: of all that an API server refuses of a ReplicaSet, one thing.
+func malformed(resource schema.GroupVersionResource, obj *unstructured.Unstructured) error {
+	policy, found, _ := unstructured.NestedString(obj.Object, "spec", "template", "spec", "restartPolicy")
+	if resource != setsResource || !found || policy == "Always" {
+		return nil
+	}
+	return apierrors.NewInvalid(schema.GroupKind{Group: resource.Group, Kind: "ReplicaSet"}, obj.GetName(), field.ErrorList{
+		field.NotSupported(field.NewPath("spec", "template", "spec", "restartPolicy"), policy, []string{"Always"}),
+	})
 }
 
 // Delete an object.

@@ -154,6 +154,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 		w.checkSteps(t, write, breach)
 		w.checkListed(s, write, breach)
 		w.checkDeadline(write, breach)
+		w.checkInvalid(s, t, write, breach)
 	case isRoute(write.Resource):
 		w.checkSums(t, write, breach)
 		w.checkRaises(t, write, breach)

@@ -119,15 +119,36 @@ func (w *World) checkPromotion(t truth, after v1alpha1.RolloutStatus, breach bre
 // checkDeadline is edge case 11: while the spec or a reference is not in order, the
 // update is not said to be late, as nothing could be done about that.
 func (w *World) checkDeadline(write Write, breach breachFunc) {
-	if write.Before == nil || write.After == nil {
-		return
-	}
-	before, after := w.API.rollout(write.Before).Status, w.API.rollout(write.After).Status
+	before, after := w.conditions(write)
 	late := func(c v1alpha1.RolloutCondition) bool {
 		return strings.Contains(c.Message, "has timed out progressing")
 	}
-	invalid := func(c v1alpha1.RolloutCondition) bool { return c.Type == v1alpha1.InvalidSpec }
-	if slices.ContainsFunc(after.Conditions, late) && !slices.ContainsFunc(before.Conditions, late) && slices.ContainsFunc(before.Conditions, invalid) {
+	if slices.ContainsFunc(after, late) && !slices.ContainsFunc(before, late) && slices.ContainsFunc(before, saysInvalid) {
 		breach("edge case 11: the deadline passes while the spec is not in order")
 	}
+}
+
+// checkInvalid: that something which the spec names is gone is said for as long as
+// it is.
+func (w *World) checkInvalid(s state, t truth, write Write, breach breachFunc) {
+	before, after := w.conditions(write)
+	if len(after) == 0 || !slices.ContainsFunc(before, saysInvalid) || slices.ContainsFunc(after, saysInvalid) {
+		return
+	}
+	if gone := t.missing(); gone != "" {
+		breach("INV-13: InvalidSpec is taken back without Service %s", gone)
+	}
+	if ref := t.ro.Spec.WorkloadRef; ref != nil && s.workload() == nil {
+		breach("INV-13: InvalidSpec is taken back without %s %s", ref.Kind, ref.Name)
+	}
+}
+
+func saysInvalid(c v1alpha1.RolloutCondition) bool { return c.Type == v1alpha1.InvalidSpec }
+
+// conditions of a Rollout before a write to it and after.
+func (w *World) conditions(write Write) (before, after []v1alpha1.RolloutCondition) {
+	if write.Before == nil || write.After == nil {
+		return nil, nil
+	}
+	return w.API.rollout(write.Before).Status.Conditions, w.API.rollout(write.After).Status.Conditions
 }
