@@ -254,13 +254,15 @@ func wantHeld(v *view) target {
 		t.weight = 0
 	}
 	if n := v.current; n != nil {
-		t.aims[n.Hash] = aim{size: max(n.Spec, v.need(v.seen.canary))}
-		if v.desired == 0 {
-			t.aims[n.Hash] = aim{}
+		size := v.need(v.seen.canary)
+		if v.stepsKnown() {
+			_, asked, _ := v.asked(v.index)
+			size, t.managed = min(size, asked), v.managed(v.index)
 		}
-	}
-	if v.current != nil && v.stepsKnown() {
-		t.managed = v.managed(v.index)
+		if v.desired > 0 {
+			size = max(size, n.Spec)
+		}
+		t.aims[n.Hash] = aim{size: size}
 	}
 	t.silent = !v.stepsKnown() && v.canaryCarries(t) >= t.weight && t.weight == v.seen.canary && (v.canaryPods() > 0 || len(v.seen.managed) == 0)
 	return t
