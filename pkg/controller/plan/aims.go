@@ -28,36 +28,36 @@ func (v *view) filled() int32 {
 // asked is the weight that the steps up to index ask for, the size of n for
 // them, and how many pods are enough for the weight. An explicit scale that
 // was set before the weight says what is enough; one that came after it can
-// only add pods.
+// only add pods. One that is a number of pods is meant as it is written, unless
+// stable gives pods away for it.
 //
 // With 10 pods, [setCanaryScale 1, setWeight 50] is done with 1 pod, and
 // [setWeight 50, setCanaryScale 1] with 5.
 func (v *view) asked(index int) (weight, size, enough int32) {
-	weight = weightAt(v.steps, index, v.total)
-	_, weightStep := lastWeight(v.steps, index)
-	size = v.floored(v.need(weight))
-	enough = size
-	if scale, at := explicitScale(v.steps, index); scale != nil && v.routed && index < len(v.steps) {
-		explicit := v.floored(v.need(deref(scale.Weight)))
-		if scale.Replicas != nil {
-			explicit = max(0, *scale.Replicas)
-			if v.canary.DynamicStableScale {
-				explicit = v.floored(explicit)
-			}
-		}
-		if at > weightStep {
-			size = max(size, explicit)
-		} else {
-			size, enough = explicit, explicit
-		}
-	}
 	if v.desired == 0 {
 		return 0, 0, 0
 	}
-	if weight > 0 || len(managedAt(v.canary, index)) > 0 {
-		size, enough = max(v.floored(1), size), max(1, enough)
+	weight = weightAt(v.steps, index, v.total)
+	least, floored := v.need(weight), v.floored
+	if len(managedAt(v.canary, index)) > 0 {
+		least = max(1, least)
 	}
-	return weight, size, v.canary.Enough(enough)
+	size, enough = least, least
+	if scale, at := explicitScale(v.steps, index); scale != nil && v.routed && index < len(v.steps) {
+		explicit := v.need(deref(scale.Weight))
+		if scale.Replicas != nil {
+			explicit = max(0, *scale.Replicas)
+			if !v.canary.DynamicStableScale {
+				floored = func(pods int32) int32 { return pods }
+			}
+		}
+		if _, weightStep := lastWeight(v.steps, index); at < weightStep {
+			least = min(1, least)
+			enough = max(least, explicit)
+		}
+		size = max(least, explicit)
+	}
+	return weight, floored(size), v.canary.Enough(floored(enough))
 }
 
 // managed are the routes that the steps up to index ask for. A promotion in full

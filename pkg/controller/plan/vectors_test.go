@@ -111,6 +111,7 @@ func TestSizesWithRouting(t *testing.T) {
 		{moment{canary: "steps: [{setWeight: 20}, {setCanaryScale: {replicas: 9, weight: 100, matchTrafficWeight: true}}]", index: 1, replicas: 10, stable: 10}, "2, 10"},
 		{moment{canary: "minPodsPerReplicaSet: 2, " + step(5), replicas: 10, stable: 10}, "2, 10"},
 		{moment{canary: "minPodsPerReplicaSet: 3, steps: [{setCanaryScale: {replicas: 1}}]", replicas: 10, stable: 10}, "1, 10"},
+		{moment{canary: "minPodsPerReplicaSet: 3, steps: [{setCanaryScale: {replicas: 1}}, {setWeight: 20}]", index: 1, replicas: 10, stable: 10}, "1, 10"},
 		{moment{canary: "dynamicStableScale: true, minPodsPerReplicaSet: 3, steps: [{setCanaryScale: {replicas: 1}}]", replicas: 10, stable: 10}, "3, 10"},
 		{moment{canary: "minPodsPerReplicaSet: 2, " + step(5), replicas: 1, stable: 1, promoteFull: true}, "1, 1"},
 		{moment{canary: "abortScaleDownDelaySeconds: 0, steps: [{setCanaryScale: {replicas: 1}}]", replicas: 1, stable: 1, current: 1, abort: true}, "1, 1"},

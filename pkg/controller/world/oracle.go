@@ -52,11 +52,8 @@ func (t truth) restsAtStep() bool {
 // and 5.
 func (t truth) expected() (stable, canary, weight int32) {
 	weight = t.lastWeight()
-	canary = t.floored(t.need(weight))
+	canary = t.need(weight)
 	pods, said, before := t.words()
-	if said && (t.scaleIsWeight() || t.spec.DynamicStableScale) {
-		pods = t.floored(pods)
-	}
 	switch {
 	case said && before:
 		canary = pods
@@ -64,7 +61,10 @@ func (t truth) expected() (stable, canary, weight int32) {
 		canary = max(canary, pods)
 	}
 	if weight > 0 || len(t.routesAt(t.index())) > 0 {
-		canary = max(canary, t.floored(1))
+		canary = max(canary, 1)
+	}
+	if !said || t.scaleIsWeight() || t.spec.DynamicStableScale {
+		canary = t.floored(canary)
 	}
 	stable = t.desired
 	if t.spec.DynamicStableScale {
