@@ -87,6 +87,16 @@ func (v *view) stableSize(weight int32) int32 {
 	return v.floored(v.need(v.total - weight))
 }
 
+// givenAway is the weight for which stable gives pods away at this step: that of
+// the canary, or what an explicit scale by weight gives it the pods of, if that is
+// less.
+func (v *view) givenAway(weight int32) int32 {
+	if scale, _ := explicitScale(v.steps, v.index); scale != nil && scale.Replicas == nil {
+		weight = min(weight, *scale.Weight)
+	}
+	return weight
+}
+
 // prewarmed is size, or what the next step that needs pods asks for, if that
 // is more and the user wants it started early.
 func (v *view) prewarmed(size int32) int32 {

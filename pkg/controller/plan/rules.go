@@ -291,7 +291,7 @@ func wantStep(v *view) target {
 	t := target{canary: v.current.Hash, aims: v.aims(v.Rollout.Spec.ScaleDownDelay())}
 	t.weight, t.size, t.enough = v.asked(v.index)
 	t.managed = managedAt(v.canary, v.index)
-	t.aims[v.stable.Hash] = aim{size: v.stableSize(t.weight)}
+	t.aims[v.stable.Hash] = aim{size: v.stableSize(v.givenAway(t.weight))}
 	t.aims[v.current.Hash] = aim{size: v.prewarmed(t.size)}
 	return t
 }

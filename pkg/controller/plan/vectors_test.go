@@ -116,6 +116,8 @@ func TestSizesWithRouting(t *testing.T) {
 		{moment{canary: "minPodsPerReplicaSet: 2, " + step(5), replicas: 1, stable: 1, promoteFull: true}, "1, 1"},
 		{moment{canary: "abortScaleDownDelaySeconds: 0, steps: [{setCanaryScale: {replicas: 1}}]", replicas: 1, stable: 1, current: 1, abort: true}, "1, 1"},
 		{moment{canary: "dynamicStableScale: true, " + step(10), replicas: 10, stable: 10, current: 1, weight: 10}, "1, 9"},
+		{moment{canary: "dynamicStableScale: true, steps: [{setCanaryScale: {weight: 10}}, {setWeight: 50}]", index: 1, replicas: 10, stable: 10, current: 1, weight: 50}, "1, 9"},
+		{moment{canary: "dynamicStableScale: true, steps: [{setCanaryScale: {weight: 80}}, {setWeight: 20}]", index: 1, replicas: 10, stable: 10, current: 8, weight: 20}, "8, 8"},
 		{moment{canary: "dynamicStableScale: true, " + step(20), replicas: 10, stable: 9, current: 1, weight: 10}, "2, 9"},
 		{moment{canary: "dynamicStableScale: true, " + step(20), replicas: 10, stable: 8, current: 2, weight: 20, abort: true}, "2, 10"},
 		{moment{canary: "dynamicStableScale: true, " + step(10), replicas: 10, stable: 9, current: 1, weight: 10, abort: true}, "1, 10"},

@@ -63,12 +63,17 @@ func (t truth) expected() (stable, canary, weight int32) {
 	if weight > 0 || len(t.routesAt(t.index())) > 0 {
 		canary = max(canary, 1)
 	}
-	if !said || t.scaleIsWeight() || t.spec.DynamicStableScale {
+	scale, asWeight := t.scaleWeight()
+	if !said || asWeight || t.spec.DynamicStableScale {
 		canary = t.floored(canary)
 	}
 	stable = t.desired
 	if t.spec.DynamicStableScale {
-		stable = t.floored(t.need(t.total - weight))
+		beside := weight
+		if said && asWeight {
+			beside = min(weight, scale)
+		}
+		stable = t.floored(t.need(t.total - beside))
 	}
 	if t.spec.Prewarm {
 		canary = max(canary, t.next())
@@ -103,15 +108,18 @@ func (t truth) floored(pods int32) int32 {
 	return pods
 }
 
-// scaleIsWeight: the setCanaryScale that holds is a weight, and not a number.
-func (t truth) scaleIsWeight() bool {
-	asWeight := false
+// scaleWeight is the weight that the last setCanaryScale gives; ok is false where
+// that is a number.
+func (t truth) scaleWeight() (weight int32, ok bool) {
 	for _, s := range t.spec.Steps[:t.index()+1] {
-		if s.SetCanaryScale != nil {
-			asWeight = s.SetCanaryScale.Replicas == nil
+		if scale := s.SetCanaryScale; scale != nil {
+			weight, ok = 0, scale.Replicas == nil
+			if scale.Weight != nil {
+				weight = *scale.Weight
+			}
 		}
 	}
-	return asWeight
+	return weight, ok
 }
 
 // expectedPair is the pods of both sides without traffic routing: the vectors of
