@@ -9,6 +9,7 @@ package world
 
 import (
 	"context"
+	"math"
 	"strconv"
 	"time"
 
@@ -149,7 +150,7 @@ func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
 		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[object][]weighing{},
-		Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{}, filled: map[string]Write{},
+		Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{}, filled: map[string]Write{}, carriers: math.MaxInt32,
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
