@@ -4,6 +4,7 @@
 package plan
 
 import (
+	"slices"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -23,16 +24,26 @@ func RestartDue(ro *v1alpha1.Rollout, now time.Time) bool {
 // old reports whether a restart wants p gone.
 func (v *view) old(p Pod) bool { return p.Created.Before(v.Rollout.Spec.RestartAt.Time) }
 
+// restarting are the revisions whose pods a restart replaces: stable, then the
+// current one, then what may serve besides. One with a deadline only waits for
+// its end, and with new pods would do no more.
+func (v *view) restarting() []*Revision {
+	all := []*Revision{v.stable, v.current}
+	for i := range v.Revisions {
+		if r := &v.Revisions[i]; r.Spec > 0 && r.Deadline == nil {
+			all = append(all, r)
+		}
+	}
+	return slices.DeleteFunc(all, func(r *Revision) bool { return r == nil })
+}
+
 // evictions names the pods that go now: those of stable first, no more at a
 // time than evictable allows.
 func (v *view) evictions(o *orders) []string {
-	if !RestartDue(v.Rollout, v.Now) || v.stable == nil {
+	if !RestartDue(v.Rollout, v.Now) {
 		return nil
 	}
-	for _, r := range []*Revision{v.stable, v.current} {
-		if r == nil {
-			continue
-		}
+	for _, r := range v.restarting() {
 		var names []string
 		left := false
 		room := v.evictable(r, *o)
@@ -91,8 +102,8 @@ func (v *view) readyPods(r *Revision) int32 {
 	return n
 }
 
-// reportRestart notes a restart as done once no old pod is left. A new
-// revision has only new pods.
+// reportRestart notes a restart as done once no old pod is left that it
+// replaces. A new revision has only new pods.
 func (v *view) reportRestart(st *v1alpha1.RolloutStatus, pos position) {
 	if pos.reset {
 		st.RestartedAt = v.Rollout.Spec.RestartAt.DeepCopy()
@@ -101,8 +112,9 @@ func (v *view) reportRestart(st *v1alpha1.RolloutStatus, pos position) {
 	if !RestartDue(v.Rollout, v.Now) || v.Pods == nil {
 		return
 	}
+	restarting := v.restarting()
 	for _, p := range v.Pods {
-		if v.old(p) {
+		if v.old(p) && slices.ContainsFunc(restarting, func(r *Revision) bool { return r.Hash == p.Hash }) {
 			return
 		}
 	}

@@ -63,11 +63,14 @@ func (t truth) misplaced() string {
 // gate that blocks it, "" for nothing. It is asked once nothing more is written.
 func (w *World) Silence() string {
 	t, ok := state{api: w.API, objects: w.API.objects}.truth()
-	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() || t.delayed(w.Clock.Now()) {
+	if !ok || t.ro.Status.BlockedOn != nil || t.waitsForUser() {
 		return ""
 	}
 	if t.restarts() && t.ro.Spec.RestartAt.Time.Before(w.Clock.Now()) {
 		return "INV-13: pods are not restarted, and nothing says what blocks it"
+	}
+	if t.delayed(w.Clock.Now()) {
+		return ""
 	}
 	if (t.atStable() || t.ro.Status.Abort) && t.misplaced() == "" {
 		return "" // all that is lacking is what pods do by themselves
