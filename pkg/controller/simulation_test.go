@@ -271,6 +271,9 @@ func (s *simulation) troubles(often often) {
 	often(1, "blind", s.drawn("blind", "resource", "rollouts", "replicasets", "services", "httproutes", "virtualservices", "testroutes"))
 	often(3, "awake", s.plain("awake"))
 	often(2, "acks", s.drawn("acks", "on", "true", "false"))
+	often(1, "refuse", func(t *rapid.T) {
+		s.do("acks", "", "on", rapid.SampledFrom([]string{"", "true"}).Draw(t, "now"), "refuse", "BadValue", "part", rapid.SampledFrom([]string{"", "ResolvedRefs", "PartiallyInvalid"}).Draw(t, "part"))
+	})
 	often(1, "dead", func(t *rapid.T) {
 		s.do("acks", "", "on", "false", "of", rapid.SampledFrom([]string{"httproutes", "testroutes"}).Draw(t, "of"))
 	})

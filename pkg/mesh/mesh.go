@@ -132,8 +132,12 @@ type State struct {
 	Matches bool
 	// Waiting is the first parent that has not acknowledged this generation.
 	Waiting *Condition
-	// Refused is the first parent that refused this generation.
+	// Refused is the first parent that refused this generation, or a part of it:
+	// it may have accepted the rest.
 	Refused *Condition
+	// Caused: this generation is our own edit of one that was acknowledged in
+	// full, so that what is refused is what we wrote.
+	Caused bool
 	// Manager is the field manager of the last write that was not ours.
 	Manager string
 	// ResourceVersion of the object that this was read from.

@@ -202,6 +202,7 @@ func (v *view) routeDone(o *orders) bool {
 	case !v.seen.final:
 		name, message := v.unacked()
 		o.block(GateAck, name, message, "an acknowledgement of the route")
+	case v.refused() != nil: // taken back
 	default:
 		return true
 	}
@@ -310,20 +311,12 @@ func (v *view) balanced(t target, o *orders) bool {
 	return true
 }
 
-// abortIfRefused takes the rollout back where a data plane that accepted what
-// was there before refuses what we wrote.
+// abortIfRefused takes the rollout back where a data plane that served all that
+// was there before refuses what we wrote, or a part of it.
 func (v *view) abortIfRefused(p *position) {
-	goal := Goal(v.Rollout)
-	if p.abort || p.reset || p.promoted || goal.AtRest() {
-		return
-	}
-	for _, kind := range v.Traffic {
-		for _, s := range kind.Objects {
-			if s.Matches && s.Refused != nil {
-				p.abort = true
-				p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Refused.Parent, s.Refused.Message)
-			}
-		}
+	if s := v.refused(); s != nil && !p.abort && !p.reset && !p.promoted {
+		p.abort = true
+		p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Refused.Parent, s.Refused.Message)
 	}
 }
 

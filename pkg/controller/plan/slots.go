@@ -134,6 +134,25 @@ func (v *view) blockOnSettle(object string, weight int32, o *orders) {
 	o.block(GateSettle, object, fmt.Sprintf("weight %d", weight), "it settled")
 }
 
+// refused is the first object of which a data plane refuses what we wrote for the
+// current step, or a part of it, nil for none. What it has served once is not what
+// it refuses.
+func (v *view) refused() *mesh.State {
+	w := v.status.Canary.Weights
+	served := w != nil && w.Edition == v.seen.edition && w.Verified != nil && *w.Verified
+	if served || Goal(v.Rollout).AtRest() {
+		return nil
+	}
+	for _, kind := range v.Traffic {
+		for i := range kind.Objects {
+			if s := &kind.Objects[i]; s.Matches && s.Caused && s.Refused != nil {
+				return s
+			}
+		}
+	}
+	return nil
+}
+
 // unacked names the first object that is not acknowledged, and who has not
 // answered.
 func (v *view) unacked() (object, message string) {

@@ -173,13 +173,20 @@ func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) 
 	if !found {
 		return
 	}
-	accepted := map[string]any{"type": "Accepted", "status": "True", "observedGeneration": obj.GetGeneration()}
-	if w.refusal != "" {
-		accepted["status"], accepted["reason"], accepted["message"] = "False", w.refusal, "cannot be served"
+	condition := func(of, status, reason, message string) map[string]any {
+		return map[string]any{"type": of, "status": status, "observedGeneration": obj.GetGeneration(), "reason": reason, "message": message}
+	}
+	conditions := []any{condition("Accepted", "True", "Accepted", "")}
+	switch status := map[string]string{"ResolvedRefs": "False", "PartiallyInvalid": "True"}[w.refused]; {
+	case w.refusal == "":
+	case w.refused == "":
+		conditions = []any{condition("Accepted", "False", w.refusal, "cannot be served")}
+	default:
+		conditions = append(conditions, condition(w.refused, status, w.refusal, "a part cannot be served"))
 	}
 	var parents []any
 	for _, ref := range refs {
-		parents = append(parents, map[string]any{"parentRef": ref, "conditions": []any{accepted}})
+		parents = append(parents, map[string]any{"parentRef": ref, "conditions": conditions})
 	}
 	w.patchStatus(resource, key, map[string]any{"parents": parents})
 }

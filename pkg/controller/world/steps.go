@@ -17,6 +17,9 @@ func (w *World) checkSteps(t truth, write Write, breach breachFunc) {
 		return
 	}
 	before, after := w.API.rollout(write.Before).Status, w.API.rollout(write.After).Status
+	if !before.Abort && after.Abort && !t.ro.Spec.ProgressDeadlineAbort && !w.caused(t) {
+		breach("INV-9: aborted by itself, and no data plane refuses what we wrote")
+	}
 	if before.StableRS != "" && after.StableRS != before.StableRS {
 		w.checkPromotion(t, after, breach)
 		return

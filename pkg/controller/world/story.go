@@ -225,16 +225,17 @@ func (w *World) doReady(args map[string]string, _ string) error {
 
 // doAcks lets data planes die and come back, or refuse what they get: acks
 // on=false, acks on=true of=httproutes; acks refuse=BadValue is about what is
-// written from now on.
+// written from now on, with on=true about what is there too, and with
+// part=ResolvedRefs or PartiallyInvalid about no more than a part of it.
 func (w *World) doAcks(args map[string]string, _ string) error {
-	w.refusal = args["refuse"]
+	w.refusal, w.refused = args["refuse"], args["part"]
 	for resource := range w.caches {
 		if !isRoute(resource) || args["of"] != "" && args["of"] != resource.Resource {
 			continue
 		}
 		w.mute[resource.Resource] = args["on"] == "false"
 		for key := range w.API.objects[resource] {
-			if args["on"] != "false" && w.refusal == "" {
+			if args["on"] == "true" || args["on"] == "" && w.refusal == "" {
 				w.Ack(resource, key)
 			}
 		}

@@ -4,6 +4,7 @@
 package world
 
 import (
+	"fmt"
 	"slices"
 	"time"
 
@@ -62,20 +63,56 @@ func acknowledged(obj *unstructured.Unstructured) bool {
 	if served, _, _ := unstructured.NestedInt64(obj.Object, "status", "served"); served == obj.GetGeneration() {
 		return true
 	}
+	return slices.Contains(said(obj), "Accepted=True")
+}
+
+// refused: the data plane has something against this generation, or a part of it.
+func refused(obj *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(said(obj), func(c string) bool { return c != "Accepted=True" })
+}
+
+// said is what Gateways say of this generation.
+func said(obj *unstructured.Unstructured) (all []string) {
 	parents, _, _ := unstructured.NestedSlice(obj.Object, "status", "parents")
 	for _, p := range list(parents) {
 		for _, c := range list(p["conditions"]) {
-			if c["observedGeneration"] == obj.GetGeneration() && c["status"] == "True" {
-				return true
+			if c["observedGeneration"] == obj.GetGeneration() {
+				all = append(all, fmt.Sprintf("%s=%s", c["type"], c["status"]))
 			}
 		}
 	}
-	return false
+	return all
 }
 
 // after: a write is none that the decision could know of.
 func (m moment) after(version int64, ours bool) bool {
 	return !ours && (version >= m.over || m.unseen[version])
+}
+
+// caused: what a data plane refuses, or refused until lately, was our edit, as it
+// had nothing against what was there before, and has never served it.
+func (w *World) caused(t truth) bool {
+	for o, all := range w.weighings {
+		edit, served := 0, false // of the generation at hand
+		for i, one := range all {
+			switch {
+			case one.says == nil:
+				continue
+			case i == 0 || all[i-1].says == nil || all[i-1].says.GetGeneration() != one.says.GetGeneration():
+				edit, served = i, false
+			}
+			served = served || acknowledged(one.says) && !refused(one.says)
+			clean := !served && edit > 0 && all[edit-1].says != nil && !refused(all[edit-1].says)
+			until := w.Clock.Now()
+			if i < len(all)-1 {
+				until = all[i+1].at
+			}
+			if t.names(o) && refused(one.says) && all[edit].ours && clean && t.at.Sub(until) <= patience {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // lately is w(x) of the invariants: the highest weight of a Service in the

@@ -59,8 +59,9 @@ type World struct {
 	// mute are the resources whose data plane is dead: it serves what it served,
 	// and acknowledges nothing. The others acknowledge at once.
 	mute map[string]bool
-	// refusal, where set, is why it accepts no generation from now on.
-	refusal string
+	// refusal, where set, is why it accepts no generation from now on; refused,
+	// where set, is what it says of that while it accepts the rest.
+	refusal, refused string
 	// ackTimeout is the flag of that name.
 	ackTimeout time.Duration
 	caches     map[schema.GroupVersionResource]*informed

@@ -38,7 +38,8 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 }
 
 // acknowledged reports whether every parent of the route has accepted this
-// generation of it. What other parents say does not count.
+// generation of it, and what they have against a part of it all the same. What
+// other parents say does not count.
 func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, refused *mesh.Condition) {
 	refs := kit.Maps(kit.Spec(obj), "parentRefs")
 	if len(refs) == 0 {
@@ -53,9 +54,10 @@ func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, re
 		switch {
 		case message != "":
 			refused = first(refused, &mesh.Condition{Parent: parent, Message: message})
-			level = mesh.Accepted
 		case !accepted:
 			waiting = first(waiting, &mesh.Condition{Parent: parent})
+		}
+		if !accepted {
 			level = mesh.Accepted
 		}
 	}
@@ -86,7 +88,7 @@ func first(a, b *mesh.Condition) *mesh.Condition {
 }
 
 // answer looks for what the parent said of this generation: that it accepts
-// it, why it does not, or nothing yet.
+// it, why it does not serve it or a part of it, or nothing yet.
 func answer(parents []map[string]any, ref map[string]any, obj *unstructured.Unstructured) (accepted bool, refusal string) {
 	for _, p := range parents {
 		said, _ := p["parentRef"].(map[string]any)

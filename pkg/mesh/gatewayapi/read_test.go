@@ -52,11 +52,11 @@ func TestAcknowledged(t *testing.T) {
 		},
 		"a reference is not resolved": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 1, reason: BackendNotFound, message: web-canary}]}]",
-			mesh.Accepted, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary"},
+			mesh.Acked, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary"},
 		},
 		"a part is invalid, and may be ours": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: PartiallyInvalid, status: 'True', observedGeneration: 1, reason: UnsupportedValue, message: Dropped Rule}]}]",
-			mesh.Accepted, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule"},
+			mesh.Acked, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule"},
 		},
 		"an earlier generation was refused": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 0}]}]", mesh.Acked, nil, nil,

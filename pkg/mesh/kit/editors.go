@@ -30,6 +30,9 @@ type editor struct {
 	Reserved []string `json:"reserved,omitempty"`
 	// Managed names the rules that were made, as they are on the object.
 	Managed []string `json:"managed,omitempty"`
+	// Generation that the last edit has made of one that was acknowledged in
+	// full, 0 for none.
+	Generation int64 `json:"generation,omitempty"`
 }
 
 // route with which to give back what the entry tells of.
@@ -142,9 +145,16 @@ func Leftovers(obj *unstructured.Unstructured, o mesh.Object) []mesh.Route {
 	return all
 }
 
+// caused reports whether this generation of obj is a rollout's edit of one that
+// was acknowledged in full.
+func caused(obj *unstructured.Unstructured, rollout types.NamespacedName) bool {
+	generation := editors(obj)[rollout.String()].Generation
+	return generation > 0 && generation == obj.GetGeneration()
+}
+
 // setEditor adds or removes the entry of a rollout, which has made the named
-// rules.
-func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made []string) error {
+// rules with the edit that makes that generation.
+func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made []string, generation int64) error {
 	all := editors(obj)
 	key := route.Rollout.String()
 	if route.AtRest() {
@@ -155,7 +165,7 @@ func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, 
 	} else {
 		all[key] = editor{
 			Stable: route.Stable, Canary: route.Canary, Total: route.Total,
-			Rules: o.Rules, Reserved: route.Reserved, Managed: made,
+			Rules: o.Rules, Reserved: route.Reserved, Managed: made, Generation: generation,
 		}
 	}
 	annotations := obj.GetAnnotations()

@@ -207,10 +207,25 @@ func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o me
 	if err != nil {
 		return nil, err
 	}
-	if err := setEditor(edited, route, o, made.Managed); err != nil {
+	if err := setEditor(edited, route, o, made.Managed, r.generation(seen, edited, route, o)); err != nil {
 		return nil, err
 	}
 	return edited, nil
+}
+
+// generation for the entry of an edit that makes edited of seen: what a data
+// plane has against it is about that edit, if it had nothing against seen, or
+// against what that was before edits of ours alone. It stays while an edit makes
+// no new one.
+func (r router) generation(seen, edited *unstructured.Unstructured, route mesh.Route, o mesh.Object) int64 {
+	if reflect.DeepEqual(Spec(seen), Spec(edited)) {
+		return editors(seen)[route.Rollout.String()].Generation
+	}
+	before, _ := r.Read(seen, route, o)
+	if before.Refused == nil && (before.Level == mesh.Acked || caused(seen, route.Rollout)) {
+		return seen.GetGeneration() + 1
+	}
+	return 0
 }
 
 // restored is a copy of seen from which route is taken out.
@@ -219,7 +234,7 @@ func (r router) restored(seen *unstructured.Unstructured, route mesh.Route, o me
 	edited := seen.DeepCopy()
 	r.handOver(edited, route, o)
 	r.Restore(edited, route, o)
-	return edited, setEditor(edited, route, o, nil)
+	return edited, setEditor(edited, route, o, nil, 0)
 }
 
 // handOver takes out what the rollout has on obj with other Services, rules or
@@ -276,6 +291,7 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 		state.Fault = fault.Error()
 	}
 	state.Object = o
+	state.Caused = caused(obj, route.Rollout)
 	state.Ours = Edited(obj, route.Rollout) || len(state.Managed) > 0
 	state.Matches = err == nil && reflect.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)
