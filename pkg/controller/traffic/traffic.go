@@ -47,6 +47,7 @@ func (h *Hand) router() mesh.Router { return h.Routers[h.Kind.Name] }
 // gives back those that are no longer its own.
 func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, error) {
 	if ro, found, _ := h.Caches.Rollouts.Get(key); found && ro.DeletionTimestamp == nil && !h.concerns(ro) {
+		h.reverts.keep(key, nil)
 		h.Report(ro, h.Name(), nil, "")
 		return 0, nil
 	}
@@ -55,10 +56,11 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		return 0, err
 	}
 	if !found {
-		h.reverts.forget(key)
+		h.reverts.keep(key, nil)
 		return 0, h.leave(ctx, key)
 	}
 	route, ok := h.routeOf(s, p)
+	h.reverts.keep(key, route.Objects)
 	switch healed, err := h.Store.Heal(ctx, slices.Concat(route.Objects, h.orphans(s))); {
 	case err != nil:
 		return 0, err
@@ -146,17 +148,31 @@ func (h *Hand) write(ctx context.Context, key cache.ObjectName, s plan.Snapshot,
 	}
 	if route, ok := h.routeOf(s, p); ok {
 		seen, err := h.router().Observe(ctx, route)
-		if err == nil && !seen.Matches {
-			if wait = h.reverts.wait(key, route, p.Urgent, seen, h.Clock.Now()); wait == 0 {
-				note(h.apply(ctx, key, route, p.Rule))
-			}
-		}
 		errs = append(errs, err)
+		if route.Objects, wait = h.due(key, route, p.Urgent, seen); len(route.Objects) > 0 {
+			note(h.apply(ctx, key, route, p.Rule))
+		}
 	}
 	if wrote {
 		h.Wake(key)
 	}
 	return wait, errors.Join(errs...)
+}
+
+// due are the objects that do not carry the route and can be written now; wait is
+// how long it takes until another one can.
+func (h *Hand) due(key cache.ObjectName, route mesh.Route, urgent bool, seen mesh.Observed) (due []mesh.Object, wait time.Duration) {
+	for _, state := range seen.Objects {
+		if state.Matches {
+			continue
+		}
+		left := h.reverts.wait(key, route, urgent, state, h.Clock.Now())
+		if left == 0 {
+			due = append(due, state.Object)
+		}
+		wait = loop.Soonest(wait, left)
+	}
+	return due, wait
 }
 
 func (h *Hand) apply(ctx context.Context, key cache.ObjectName, route mesh.Route, rule string) error {

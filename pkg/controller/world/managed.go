@@ -3,7 +3,11 @@
 
 package world
 
-import "slices"
+import (
+	"slices"
+
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+)
 
 // checkManaged is invariant 6: the managed routes of an object that we write
 // are a function of the state.
@@ -37,7 +41,8 @@ func (t truth) names(o object) bool {
 	case tr == nil:
 		return false
 	case o.resource.Resource == "httproutes":
-		return tr.GatewayAPI != nil && tr.GatewayAPI.HTTPRoute == o.key.Name
+		return tr.GatewayAPI != nil && (tr.GatewayAPI.HTTPRoute == o.key.Name ||
+			slices.ContainsFunc(tr.GatewayAPI.HTTPRoutes, func(r v1alpha1.GatewayAPIRoute) bool { return r.Name == o.key.Name }))
 	case o.resource.Resource == "virtualservices":
 		return tr.Istio != nil && tr.Istio.VirtualService != nil && tr.Istio.VirtualService.Name == o.key.Name
 	default:
