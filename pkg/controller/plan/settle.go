@@ -63,7 +63,7 @@ func (v *view) destination(role mesh.Role, weight int32) v1alpha1.WeightDestinat
 
 // verified is nil where no Kind can acknowledge.
 func (v *view) verified(t traffic) *bool {
-	if !v.canAck() && t.all {
+	if !v.canAck() {
 		return nil
 	}
 	return &t.acked
