@@ -67,11 +67,15 @@ func (v *view) evictions(o *orders) []string {
 }
 
 // evictable is how many pods of r may go now: maxUnavailable (at least 1) may be
-// missing of a revision, or of all of them where pods are the weight. A scale-down
-// in the same pass has spent that already.
+// missing of a revision, or of all of them where pods are the weight, but of
+// several never the last one that is ready: maxUnavailable is of D, and r may
+// have fewer. A scale-down in the same pass has spent that already.
 func (v *view) evictable(r *Revision, o orders) int32 {
-	budget := max(v.budget.Unavailable, 1)
-	room := budget - (r.Spec - min(available(r), v.readyPods(r)))
+	budget, ready := max(v.budget.Unavailable, 1), min(available(r), v.readyPods(r))
+	room := budget - (r.Spec - ready)
+	if r.Spec > 1 {
+		room = min(room, ready-1)
+	}
 	if o.sets[r.Hash].Shrinks {
 		return 0
 	}

@@ -33,6 +33,14 @@ func TestRestartWithinTheBudget(t *testing.T) {
 				s.Pods[i].Created = s.Now
 			}
 		}, "0 of s, 2 of n"},
+		"the last one that is ready stays": {
+			moment{canary: "maxUnavailable: 2, steps: [{setWeight: 20}, {pause: {}}]", index: 1, replicas: 10, stable: 10, current: 2, weight: 20},
+			func(s *plan.Snapshot) {
+				for i := range 10 {
+					s.Pods[i].Created = s.Now
+				}
+			}, "0 of s, 1 of n",
+		},
 		"it is not time yet": {at, func(s *plan.Snapshot) { s.Rollout.Spec.RestartAt = &metav1.Time{Time: s.Now.Add(time.Hour)} }, "0 of s, 0 of n"},
 		"stable shrinks in the same pass": {
 			moment{canary: "dynamicStableScale: true, " + half, index: 1, replicas: 10, stable: 10, current: 5, weight: 50},

@@ -109,7 +109,8 @@ func before(a, b *corev1.Pod) bool {
 
 // evictPod answers a request to evict: the pod goes, and another takes its
 // place, which is not ready before a story says so. No more than maxUnavailable
-// of a version may be gone at a time, but one always.
+// of a version may be gone at a time, but one always; and the last one that is
+// ready is not taken where there are others.
 func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, error) {
 	create, ok := action.(clienttesting.CreateActionImpl)
 	if !ok || action.GetSubresource() != "eviction" {
@@ -128,6 +129,9 @@ func (w *World) evictPod(action clienttesting.Action) (bool, runtime.Object, err
 	}
 	if budget := w.mostGone(); left < size-budget {
 		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: %s has %d of %d pods left, and a budget of %d", image, left, size, budget))
+	}
+	if left == 0 && size > 1 {
+		w.Breaches = append(w.Breaches, fmt.Sprintf("evicted: the last of %d pods of %s that was ready", size, image))
 	}
 	if _, evicted := w.evicted[image]; w.replaces && !evicted {
 		w.evicted[image] = w.ready[image]
