@@ -6,12 +6,13 @@ package world
 import "math"
 
 // noteCarriers follows the most pods that the canary has had since we raised its
-// weight. What somebody else gave it, it need not have the pods for.
+// weight. What somebody else gave it, or what moved freely between two Services of
+// one revision, it need not have the pods for.
 func (w *World) noteCarriers(t truth, write Write) {
 	pods := t.carriers()
 	if isRoute(write.Resource) && w.API.carried(write.After, t.total).weight[t.canary] > w.API.carried(write.Before, t.total).weight[t.canary] {
 		w.carriers = math.MaxInt32
-		if write.Ours {
+		if write.Ours && t.selects[t.stable] != t.selects[t.canary] {
 			w.carriers = pods
 		}
 	}
