@@ -6,47 +6,83 @@ package observe
 import (
 	"context"
 	"slices"
+	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 )
 
-// inForce keeps the Services and the route objects that carry the traffic where a
-// spec that is not in order names none of them any more: a typo in a name, or another
-// strategy, takes away nothing that is served. What they were tells the inventory.
+// inForce keeps what carries the traffic where a spec is not in order: the Services
+// and the route objects, where it names none of them any more, the total of the
+// weights, and a number of replicas. A typo, or another strategy, takes away nothing
+// that is served. What was in force tell the inventory, status, and the stable
+// ReplicaSet.
 func (o *Observer) inForce(ctx context.Context, s *plan.Snapshot) {
-	at := slices.IndexFunc(s.Rollout.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" })
-	if len(s.Invalid)+len(s.Refs) == 0 || at < 0 || s.Rollout.Status.StableRS == "" {
+	if len(s.Invalid)+len(s.Refs) == 0 || s.Rollout.Status.StableRS == "" {
 		return
 	}
-	rolesNamed, objectsNamed := namesListed(s)
-	if rolesNamed && objectsNamed {
-		return
-	}
-	ro, canary := *s.Rollout, v1alpha1.CanaryStrategy{}
-	if c := ro.Spec.Strategy.Canary; c != nil {
-		canary = *c
-	}
-	before := ro.Status.Managed[at]
-	if !rolesNamed {
-		canary.StableService, canary.CanaryService, canary.PingPong = before.StableService, before.CanaryService, nil
-	}
-	configured := specified(s.Rollout)
-	if !objectsNamed {
-		canary.TrafficRouting = routingBefore(&ro, before)
-		configured = func(kind mesh.Kind) ([]mesh.Object, bool, error) {
-			objects := listedObjects(&ro, kind.Name)
-			return objects, len(objects) > 0, nil
+	ro, configured := *s.Rollout, specified(s.Rollout)
+	changed := o.replicasInForce(&ro)
+	if at := slices.IndexFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" }); at >= 0 {
+		roles, objects := namesListed(s)
+		canary := canaryInForce(&ro, ro.Status.Managed[at], roles, objects)
+		if !objects {
+			configured = inventory(&ro)
 		}
+		changed = changed || !roles || !objects || canary.TotalWeight() != plan.Total(&ro)
+		ro.Spec.Strategy.Canary = canary
 	}
-	ro.Spec.Strategy.Canary = &canary
+	if !changed {
+		return
+	}
 	refs := s.Refs // of what the spec names
 	s.Rollout, s.Traffic = &ro, nil
 	o.slots(s)
 	o.traffic(ctx, s, configured)
 	s.Refs = refs
+}
+
+// replicasInForce replaces a number of replicas that there cannot be.
+func (o *Observer) replicasInForce(ro *v1alpha1.Rollout) (changed bool) {
+	if ro.Spec.Desired() >= 0 {
+		return false
+	}
+	for _, rs := range o.Caches.Sets.ByIndex(byOwner, string(ro.UID)) {
+		n, err := strconv.ParseInt(rs.Annotations[v1alpha1.DesiredReplicasAnnotation], 10, 32)
+		if replicas := int32(n); err == nil && rs.Labels[replicaset.HashLabel] == ro.Status.StableRS {
+			ro.Spec.Replicas = &replicas
+			return true
+		}
+	}
+	return false
+}
+
+// canaryInForce is the strategy of a rollout, with what an entry of the inventory and
+// status tell of its Services and its routing.
+func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, objects bool) *v1alpha1.CanaryStrategy {
+	canary, routing := v1alpha1.CanaryStrategy{}, v1alpha1.RolloutTrafficRouting{}
+	if c := ro.Spec.Strategy.Canary; c != nil {
+		canary = *c
+	}
+	if !roles {
+		canary.StableService, canary.CanaryService, canary.PingPong = entry.StableService, entry.CanaryService, nil
+	}
+	if objects {
+		routing = *canary.TrafficRouting
+	} else {
+		for _, name := range entry.ManagedRoutes {
+			routing.ManagedRoutes = append(routing.ManagedRoutes, v1alpha1.ManagedRoute{Name: name})
+		}
+	}
+	if w := ro.Status.Canary.Weights; w != nil {
+		total := w.Stable.Weight + w.Canary.Weight
+		routing.MaxTrafficWeight = &total
+	}
+	canary.TrafficRouting = &routing
+	return &canary
 }
 
 // namesListed reports whether the spec names both roles, and a route object, of the
@@ -65,28 +101,16 @@ func namesListed(s *plan.Snapshot) (roles, objects bool) {
 	return roles, objects
 }
 
-// routingBefore is what the inventory tells of trafficRouting, beside the objects.
-func routingBefore(ro *v1alpha1.Rollout, listed v1alpha1.ManagedObject) *v1alpha1.RolloutTrafficRouting {
-	routing := &v1alpha1.RolloutTrafficRouting{}
-	if w := ro.Status.Canary.Weights; w != nil {
-		total := w.Stable.Weight + w.Canary.Weight
-		routing.MaxTrafficWeight = &total
-	}
-	for _, name := range listed.ManagedRoutes {
-		routing.ManagedRoutes = append(routing.ManagedRoutes, v1alpha1.ManagedRoute{Name: name})
-	}
-	return routing
-}
-
-// listedObjects of a Kind, as the inventory has them.
-func listedObjects(ro *v1alpha1.Rollout, router string) []mesh.Object {
-	var objects []mesh.Object
-	for _, m := range ro.Status.Managed {
-		if m.Router == router {
-			objects = append(objects, ObjectOf(m))
+// inventory has the route objects of a Kind.
+func inventory(ro *v1alpha1.Rollout) func(mesh.Kind) ([]mesh.Object, bool, error) {
+	return func(kind mesh.Kind) (objects []mesh.Object, used bool, err error) {
+		for _, m := range ro.Status.Managed {
+			if m.Router == kind.Name {
+				objects = append(objects, ObjectOf(m))
+			}
 		}
+		return objects, len(objects) > 0, nil
 	}
-	return objects
 }
 
 // specified are the route objects that the spec of a rollout names for a Kind.

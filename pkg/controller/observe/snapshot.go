@@ -15,6 +15,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	"k8s.io/client-go/tools/cache"
+	"k8s.io/klog/v2"
 	"k8s.io/utils/clock"
 )
 
@@ -64,7 +65,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 	o.orphans(ctx, &s)
 	if o.Pods != nil && len(s.Revisions) > 0 && plan.RestartDue(ro, s.Now) {
 		if s.Pods, err = o.Pods(ctx, s.Rollout); err != nil {
-			return s, true, err
+			klog.FromContext(ctx).Error(err, "List pods to restart") // nothing else waits for it
 		}
 	}
 	return s, true, nil

@@ -43,6 +43,9 @@ func (v *view) evictions(o *orders) []string {
 	if !RestartDue(v.Rollout, v.Now) {
 		return nil
 	}
+	if v.Pods == nil {
+		o.block(GateObservation, "Rollout "+v.Rollout.Name, "unknown", "a list of its pods, to restart them")
+	}
 	for _, r := range v.restarting() {
 		var names []string
 		left := false

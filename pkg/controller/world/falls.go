@@ -34,6 +34,7 @@ func (w *World) checkFalls(t truth, write Write, breach breachFunc) {
 	switch {
 	case is >= min(was, goal), t.desired == 0, t.ro.Status.Abort, t.atStable():
 	case t.selects[t.canary] != t.current(), t.selects[t.stable] != t.stableHash():
+	case !t.names(object{write.Resource, write.Key}): // it is given back
 	case told == nil, told.Canary.Weight != was, t.carriers() < w.carriers:
 	default:
 		breach("edge case 13: w(C) %d -> %d, and none of %d pods is lost", was, is, w.carriers)

@@ -42,7 +42,7 @@ func (s *RolloutSpec) MaxSurge() int32 {
 		return 0
 	}
 	surge, _ := bound(s.Strategy.Canary.MaxSurge, s.Desired(), true)
-	return surge
+	return max(0, surge)
 }
 
 // MaxUnavailable is how many of D pods may be missing: never more than D, and
@@ -55,7 +55,7 @@ func (s *RolloutSpec) MaxUnavailable() int32 {
 	if missing == 0 && s.MaxSurge() == 0 {
 		missing = 1
 	}
-	return min(missing, s.Desired())
+	return max(0, min(missing, s.Desired()))
 }
 
 // bound resolves maxSurge or maxUnavailable. Any numeric string is a
