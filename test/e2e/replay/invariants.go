@@ -111,10 +111,12 @@ func (r reading) carries(x, other side, w int32) bool {
 // has said to be enough.
 func (r reading) enough(x side, w int32) int32 {
 	need := r.need(w)
-	if x.service == r.stable.service {
+	switch {
+	case r.ro.Spec.Strategy.Canary.ReplicaProgressThreshold != nil:
+		return 1
+	case x.service == r.stable.service:
 		return min(need, max(1, r.desired-r.maxUnavailable()))
-	}
-	if r.hasOwnScale() || r.ro.Spec.Strategy.Canary.ReplicaProgressThreshold != nil {
+	case r.hasOwnScale():
 		return 1
 	}
 	if filled := r.filledFor(x.hash); w == 100 && filled > 0 {
