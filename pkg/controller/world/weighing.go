@@ -153,11 +153,12 @@ func (w *World) unserved(t truth) bool {
 
 // during tells of all that was carried in the settle time that ends at the
 // decision, and of what we have written since. What the spec no longer names is its
-// user's, but for what leads to the canary still, or has yet to be given back.
+// user's, but for what leads to the canary still, or has yet to be given back, and
+// nobody waits for an answer about that.
 func (w *World) during(t truth, heard func(carried)) {
 	for o, all := range w.weighings {
-		tell := heard
-		if t.routed && !t.names(o) {
+		tell, named := heard, !t.routed || t.names(o)
+		if !named {
 			last := w.API.carried(all[len(all)-1].says, t.total)
 			if !listed(t.ro.Status.Managed, o) && last.weight[t.canary] == 0 && len(last.managed) == 0 {
 				continue
@@ -172,7 +173,7 @@ func (w *World) during(t truth, heard func(carried)) {
 				continue
 			}
 			tell(w.API.carried(one.says, t.total))
-			if w.ackTimeout == 0 || t.at.Sub(one.asked) < w.ackTimeout { // after that silence is consent
+			if named && (w.ackTimeout == 0 || t.at.Sub(one.asked) < w.ackTimeout) { // after that silence is consent
 				tell(w.API.carried(one.serves, t.total))
 			}
 			if !one.at.After(from) {
