@@ -12,14 +12,17 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
+
+	"k8s.io/client-go/tools/cache"
 )
 
 // inForce keeps what carries the traffic where a spec is not in order: the Services
 // and the route objects, where it names none of them any more, the total of the
 // weights, and a number of replicas. A typo, or another strategy, takes away nothing
-// that is served. What was in force tell the inventory, status, and the stable
-// ReplicaSet.
+// that is served. What was in force tell the inventory, the annotation on a route that
+// is not at rest, and the stable ReplicaSet.
 func (o *Observer) inForce(ctx context.Context, s *plan.Snapshot) {
 	if len(s.Invalid)+len(s.Refs) == 0 || s.Rollout.Status.StableRS == "" {
 		return
@@ -29,6 +32,9 @@ func (o *Observer) inForce(ctx context.Context, s *plan.Snapshot) {
 	if at := slices.IndexFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" }); at >= 0 {
 		roles, objects := namesListed(s)
 		canary := canaryInForce(&ro, ro.Status.Managed[at], roles, objects)
+		if total := o.totalInForce(&ro, ro.Status.Managed[at]); total > 0 {
+			canary.TrafficRouting.MaxTrafficWeight = &total
+		}
 		if !objects {
 			configured = inventory(&ro)
 		}
@@ -60,8 +66,24 @@ func (o *Observer) replicasInForce(ro *v1alpha1.Rollout) (changed bool) {
 	return false
 }
 
-// canaryInForce is the strategy of a rollout, with what an entry of the inventory and
-// status tell of its Services and its routing.
+// totalInForce is the total of the weights on a route object of the inventory, 0 where
+// that is not told.
+func (o *Observer) totalInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject) int32 {
+	object := ObjectOf(entry)
+	routes := o.Caches.Routes(object.Resource)
+	if routes == nil {
+		return 0
+	}
+	obj, found, _ := routes.Fresh.Get(cache.NewObjectName(object.Namespace, object.Name))
+	if !found {
+		return 0
+	}
+	left, _ := kit.Leftover(obj, cache.MetaObjectToName(ro).String(), object)
+	return left.Total
+}
+
+// canaryInForce is the strategy of a rollout, with what an entry of the inventory
+// tells of its Services and its routing.
 func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, objects bool) *v1alpha1.CanaryStrategy {
 	canary, routing := v1alpha1.CanaryStrategy{}, v1alpha1.RolloutTrafficRouting{}
 	if c := ro.Spec.Strategy.Canary; c != nil {
@@ -76,10 +98,6 @@ func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, ob
 		for _, name := range entry.ManagedRoutes {
 			routing.ManagedRoutes = append(routing.ManagedRoutes, v1alpha1.ManagedRoute{Name: name})
 		}
-	}
-	if w := ro.Status.Canary.Weights; w != nil {
-		total := w.Stable.Weight + w.Canary.Weight
-		routing.MaxTrafficWeight = &total
 	}
 	canary.TrafficRouting = &routing
 	return &canary
