@@ -90,8 +90,9 @@ func (w *World) checkMigration(s state, until moment, write Write, breach breach
 		least("of which status has told for long enough", told+d.Size, told+size)
 		for _, name := range roleNames(ro) {
 			if w.serves(s, name, until) {
-				c := s.behind(name, s.selects(name))
-				least("behind "+name, c.all, c.ours+min(size, c.all-c.ours))
+				ours, every := s.behind(name, s.selects(name)).ours, s.behind(name, "")
+				its := every.all - every.ours // and not those of another revision, that are listed still
+				least("behind "+name, ours+its, ours+min(size, its))
 			}
 		}
 	case servicesResource:
