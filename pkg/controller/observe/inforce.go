@@ -27,18 +27,16 @@ func (o *Observer) inForce(ctx context.Context, s *plan.Snapshot) {
 	if len(s.Invalid)+len(s.Refs) == 0 || s.Rollout.Status.StableRS == "" {
 		return
 	}
-	ro, configured := *s.Rollout, specified(s.Rollout)
+	ro := *s.Rollout
 	changed := o.replicasInForce(&ro)
-	if at := slices.IndexFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" }); at >= 0 {
-		roles, objects := namesListed(s)
-		canary := canaryInForce(&ro, ro.Status.Managed[at], roles, objects)
+	routes, others := o.routesInForce(&ro)
+	if at := slices.IndexFunc(ro.Status.Managed, isRoute); at >= 0 {
+		roles := rolesListed(&ro)
+		canary := canaryInForce(&ro, ro.Status.Managed[at], roles)
 		if total := o.totalInForce(&ro, ro.Status.Managed[at]); total > 0 {
 			canary.TrafficRouting.MaxTrafficWeight = &total
 		}
-		if !objects {
-			configured = inventory(&ro)
-		}
-		changed = changed || !roles || !objects || canary.TotalWeight() != plan.Total(&ro)
+		changed = changed || !roles || others || canary.TotalWeight() != plan.Total(&ro)
 		ro.Spec.Strategy.Canary = canary
 	}
 	if !changed {
@@ -47,9 +45,11 @@ func (o *Observer) inForce(ctx context.Context, s *plan.Snapshot) {
 	refs := s.Refs // of what the spec names
 	s.Rollout, s.Traffic = &ro, nil
 	o.slots(s)
-	o.traffic(ctx, s, configured)
+	o.traffic(ctx, s, routes)
 	s.Refs = refs
 }
+
+func isRoute(m v1alpha1.ManagedObject) bool { return m.Router != "" }
 
 // replicasInForce replaces a number of replicas that there cannot be.
 func (o *Observer) replicasInForce(ro *v1alpha1.Rollout) (changed bool) {
@@ -83,8 +83,8 @@ func (o *Observer) totalInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObje
 }
 
 // canaryInForce is the strategy of a rollout, with what an entry of the inventory
-// tells of its Services and its routing.
-func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, objects bool) *v1alpha1.CanaryStrategy {
+// tells of its Services, unless it names them itself, and of its routing.
+func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles bool) *v1alpha1.CanaryStrategy {
 	canary, routing := v1alpha1.CanaryStrategy{}, v1alpha1.RolloutTrafficRouting{}
 	if c := ro.Spec.Strategy.Canary; c != nil {
 		canary = *c
@@ -92,7 +92,7 @@ func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, ob
 	if !roles {
 		canary.StableService, canary.CanaryService, canary.PingPong = entry.StableService, entry.CanaryService, nil
 	}
-	if objects {
+	if canary.TrafficRouting != nil {
 		routing = *canary.TrafficRouting
 	} else {
 		for _, name := range entry.ManagedRoutes {
@@ -103,35 +103,47 @@ func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles, ob
 	return &canary
 }
 
-// namesListed reports whether the spec names both roles, and a route object, of the
-// inventory.
-func namesListed(s *plan.Snapshot) (roles, objects bool) {
-	ro := s.Rollout
+// rolesListed reports whether the spec names both Services from the inventory.
+func rolesListed(ro *v1alpha1.Rollout) bool {
 	names := serviceNames(ro)
-	roles = len(names) == 2 && !slices.ContainsFunc(names, func(name string) bool {
+	return len(names) == 2 && !slices.ContainsFunc(names, func(name string) bool {
 		return !Listed(ro, plan.ManagedService(ro.Namespace, name))
 	})
-	objects = slices.ContainsFunc(s.Traffic, func(t mesh.Observed) bool {
-		return slices.ContainsFunc(t.Objects, func(state mesh.State) bool {
-			return Listed(ro, plan.ManagedRoute(ro, t.Kind, state.Object))
-		})
-	})
-	return roles, objects
 }
 
-// inventory has the route objects of a Kind.
-func inventory(ro *v1alpha1.Rollout) func(mesh.Kind) ([]mesh.Object, bool, error) {
-	return func(kind mesh.Kind) (objects []mesh.Object, used bool, err error) {
+// routesInForce has the route objects of a Kind: those that the spec names, or the
+// inventory's where it names none of these, for the Kind or at all. others reports
+// whether there are any such.
+func (o *Observer) routesInForce(ro *v1alpha1.Rollout) (routes configured, others bool) {
+	spec, listed, kept := specified(ro), map[string][]mesh.Object{}, map[string]bool{}
+	for _, kind := range o.Kinds {
 		for _, m := range ro.Status.Managed {
 			if m.Router == kind.Name {
-				objects = append(objects, ObjectOf(m))
+				listed[kind.Name] = append(listed[kind.Name], ObjectOf(m))
 			}
 		}
-		return objects, len(objects) > 0, nil
+		objects, _, _ := spec(kind)
+		if slices.ContainsFunc(objects, func(o mesh.Object) bool { return Listed(ro, plan.ManagedRoute(ro, kind.Name, o)) }) {
+			kept[kind.Name] = true
+		}
 	}
+	inventory := func(kind mesh.Kind) bool {
+		_, used, err := spec(kind)
+		return len(listed[kind.Name]) > 0 && !kept[kind.Name] && (used || err != nil || len(kept) == 0)
+	}
+	routes = func(kind mesh.Kind) ([]mesh.Object, bool, error) {
+		if inventory(kind) {
+			return listed[kind.Name], true, nil
+		}
+		return spec(kind)
+	}
+	return routes, slices.ContainsFunc(o.Kinds, inventory)
 }
 
-// specified are the route objects that the spec of a rollout names for a Kind.
-func specified(ro *v1alpha1.Rollout) func(mesh.Kind) ([]mesh.Object, bool, error) {
+// configured has the route objects of a Kind.
+type configured func(mesh.Kind) (objects []mesh.Object, used bool, err error)
+
+// specified are those that the spec of a rollout names.
+func specified(ro *v1alpha1.Rollout) configured {
 	return func(kind mesh.Kind) ([]mesh.Object, bool, error) { return validation.Configured(ro, kind) }
 }

@@ -79,10 +79,10 @@ func stepHash(ro *v1alpha1.Rollout) string {
 }
 
 // traffic observes every Kind that the rollout uses, with its objects.
-func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot, configured func(mesh.Kind) (objects []mesh.Object, used bool, err error)) {
+func (o *Observer) traffic(ctx context.Context, s *plan.Snapshot, routes configured) {
 	goal := plan.Goal(s.Rollout)
 	for _, kind := range o.Kinds {
-		objects, used, err := configured(kind)
+		objects, used, err := routes(kind)
 		if !used {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"slices"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
+	"k8s.io/client-go/tools/cache"
 )
 
 // checkManaged is invariant 6: the managed routes of an object that we write
@@ -34,14 +36,19 @@ func (w *World) checkManaged(t truth, write Write, breach breachFunc) {
 	}
 }
 
-// names: the spec names that route object.
+// names: the spec names that route object, or another one by mistake, that the
+// controller has never taken up.
 func (t truth) names(o object) bool {
+	listed := func(name string) bool {
+		return listed(t.ro.Status.Managed, object{o.resource, cache.NewObjectName(Namespace, name)})
+	}
 	tr := t.spec.TrafficRouting
 	switch {
 	case tr == nil:
 		return false
 	case o.resource.Resource == "httproutes":
 		return tr.GatewayAPI != nil && (tr.GatewayAPI.HTTPRoute == o.key.Name ||
+			tr.GatewayAPI.HTTPRoute != "" && !listed(tr.GatewayAPI.HTTPRoute) && listed(o.key.Name) ||
 			slices.ContainsFunc(tr.GatewayAPI.HTTPRoutes, func(r v1alpha1.GatewayAPIRoute) bool { return r.Name == o.key.Name }))
 	case o.resource.Resource == "virtualservices":
 		return tr.Istio != nil && tr.Istio.VirtualService != nil && tr.Istio.VirtualService.Name == o.key.Name
