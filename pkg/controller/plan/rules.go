@@ -232,9 +232,6 @@ func wantSuperseded(v *view) target {
 	t := wantStep(v)
 	t.weight, t.managed = 0, nil
 	t.aims[v.stable.Hash] = aim{size: v.desired}
-	if old := v.Slots[mesh.Canary].Hash; old != v.stable.Hash {
-		t.aims[old] = aim{delay: new(time.Duration)}
-	}
 	if v.held() {
 		t.aims[v.current.Hash] = aim{size: v.current.Spec} // what the steps asked for cannot be told
 	}
