@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -92,10 +93,12 @@ func (c *Controller) add(o Options, name string, sync loop.Sync) *loop.Loop {
 	return l
 }
 
-// Wake enqueues a rollout on every loop.
-func (c *Controller) Wake(key cache.ObjectName) {
+// Wake enqueues a rollout on every loop, but for those named.
+func (c *Controller) Wake(key cache.ObjectName, except ...string) {
 	for _, l := range c.loops {
-		l.Enqueue(key)
+		if !slices.Contains(except, l.Name()) {
+			l.Enqueue(key)
+		}
 	}
 }
 

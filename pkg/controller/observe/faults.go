@@ -24,7 +24,8 @@ type Faults struct {
 func NewFaults() *Faults { return &Faults{all: map[cache.ObjectName]map[string]plan.Fault{}} }
 
 // Set remembers f, and reports whether that is news. That something fails in other
-// words than before is none: who is woken by it tries again at once.
+// words than before is none, and the first ones stay: a port or a count in them would
+// be told again and again.
 func (f *Faults) Set(key cache.ObjectName, fault plan.Fault) bool {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -36,6 +37,9 @@ func (f *Faults) Set(key cache.ObjectName, fault plan.Fault) bool {
 	same := known && old.Reason == fault.Reason && old.Contended == fault.Contended
 	if same {
 		fault.Since = old.Since
+	}
+	if same && fault.Reason != "" {
+		fault.Message = old.Message
 	}
 	f.all[key][id] = fault
 	return !same || fault.Reason == "" && old.Message != fault.Message

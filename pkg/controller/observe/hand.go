@@ -20,9 +20,9 @@ type Desk struct {
 	*Observer
 	Locks  *loop.Locks
 	Events record.EventRecorder
-	// Wake enqueues a rollout on every loop: something was written that the
-	// others decide by.
-	Wake func(cache.ObjectName)
+	// Wake enqueues a rollout on every loop, but for those named: something was
+	// written, or learnt, that the others decide by.
+	Wake func(key cache.ObjectName, except ...string)
 }
 
 // Plan observes a rollout and plans for it.
@@ -51,23 +51,23 @@ func (d *Desk) Alone(ctx context.Context, key cache.ObjectName, wake func(), do 
 
 // Report remembers what came of a hand's work, so that plans can name it. Of a
 // failure, other than one that is the user's to mend, an event tells once, for
-// that reason.
+// that reason. The hand itself is not woken: what failed is tried again later.
 func (d *Desk) Report(ro *v1alpha1.Rollout, hand string, err error, reason string) {
 	key := cache.MetaObjectToName(ro)
 	user := loop.UserFault(err)
 	switch {
 	case err == nil:
 		if d.Faults.Clear(key, hand) {
-			d.Wake(key)
+			d.Wake(key, hand)
 		}
 	case user != nil:
 		if d.Faults.Set(key, plan.Fault{Hand: hand, Object: user.Object, Message: user.Error(), Since: d.Clock.Now()}) {
-			d.Wake(key)
+			d.Wake(key, hand)
 		}
 	case loop.Failed(err):
 		if d.Faults.Set(key, plan.Fault{Hand: hand, Message: err.Error(), Reason: reason, Since: d.Clock.Now()}) {
 			d.Tell(ro, plan.Event{Warning: true, Reason: reason, Message: err.Error()})
-			d.Wake(key)
+			d.Wake(key, hand)
 		}
 	}
 }

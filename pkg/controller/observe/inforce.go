@@ -106,7 +106,7 @@ func canaryInForce(ro *v1alpha1.Rollout, entry v1alpha1.ManagedObject, roles boo
 // rolesListed reports whether the spec names both Services from the inventory.
 func rolesListed(ro *v1alpha1.Rollout) bool {
 	names := serviceNames(ro)
-	return len(names) == 2 && !slices.ContainsFunc(names, func(name string) bool {
+	return len(names) == 2 && names[0] != names[1] && !slices.ContainsFunc(names, func(name string) bool {
 		return !Listed(ro, plan.ManagedService(ro.Namespace, name))
 	})
 }

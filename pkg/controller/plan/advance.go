@@ -300,6 +300,12 @@ func (v *view) balanced(t target, o *orders) bool {
 		}
 	}
 	s, n := v.stable, v.current
+	if v.canary.ReplicaProgressThreshold != nil {
+		goal.Stable = t.aims[s.Hash].size // what there is room for while n lacks pods
+	}
+	if goal.Stable == 0 && s.Spec == 1 && v.lastEndpoint(s, t) {
+		goal.Stable = 1 // until S is re-pointed, which follows
+	}
 	if s.Spec != goal.Stable || s.Replicas != goal.Stable {
 		o.block(GateReplicas, "ReplicaSet "+s.Name, s.Replicas, goal.Stable)
 		return false

@@ -20,6 +20,8 @@ func (v *view) sizeWithoutRouting(t *target) {
 	case n == nil, t.rule == "Collision":
 		t.aims = nil
 		return
+	case t.rule == "Held" && v.shrunk(n):
+		t.weight = replicaset.Carries(n.Spec, n.Spec+v.stable.Spec, v.total) // each keeps its share
 	case t.rule == "NewRevision", t.rule == "Held", v.paused() && t.rule != "Aborted":
 		t.aims = v.stableAlone(n)
 		return
@@ -50,6 +52,12 @@ func (v *view) sizeWithoutRouting(t *target) {
 	if v.atStable() {
 		v.delay(t, others)
 	}
+}
+
+// shrunk: D has fallen below the pods that stable and n are to have together.
+func (v *view) shrunk(n *Revision) bool {
+	s := v.stableApartFrom(n)
+	return s != nil && n.Spec > 0 && s.Spec+n.Spec > v.desired+v.budget.Surge
 }
 
 // waitForSizes: while it is not known what became of a write of ours to a

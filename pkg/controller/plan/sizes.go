@@ -136,6 +136,8 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 // room for another pod, it has to go all the same.
 func (v *view) lastEndpoint(r *Revision, t target) bool {
 	switch {
+	case v.desired > 0 && available(r) > 0 && v.newlyPointed(r):
+		return true
 	case !v.selected(r) || v.desired == 0:
 		return false
 	case v.isCurrent(r):
@@ -144,6 +146,17 @@ func (v *view) lastEndpoint(r *Revision, t target) bool {
 		noOtherWay := v.budget.Surge == 0 && v.current != nil && available(v.current) < v.desired && t.rule != "Aborted"
 		return !noOtherWay
 	}
+}
+
+// newlyPointed reports whether a Service selects another revision than r, and lists
+// none of its pods yet.
+func (v *view) newlyPointed(r *Revision) bool {
+	for _, slot := range v.Slots {
+		if other := v.revision(slot.Hash); other != nil && other.Hash != r.Hash && available(other) > 0 && slot.Endpoints > 0 && slot.Ready == 0 {
+			return true
+		}
+	}
+	return false
 }
 
 // filledFor notes the D for which n has all its pods once it is to carry

@@ -62,7 +62,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	case err != nil:
 		return 0, err
 	case healed:
-		h.Wake(key)
+		h.Wake(key, Name)
 	}
 	s, p, found, err := h.Plan(ctx, key)
 	if err != nil {
@@ -79,22 +79,20 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 			return 0, err
 		}
 	}
-	err = h.sets(ctx, s, p)
-	h.report(s.Rollout, errors.Join(untried, err))
-	if err != nil {
-		return 0, err
+	made, failed := h.sets(ctx, s, p)
+	failed = errors.Join(untried, failed)
+	h.report(s.Rollout, failed)
+	if !made {
+		return 0, failed
 	}
 	again, err := h.annotate(ctx, s, p)
 	if err != nil || again {
-		return 0, err
+		return 0, errors.Join(failed, err)
 	}
 	h.tellBlocked(key, s.Rollout)
 	h.advise(key)
 	wait, err := h.status(ctx, key, s, p)
-	if err != nil {
-		return 0, err
-	}
-	return loop.Soonest(wait, p.After), untried
+	return loop.Soonest(wait, p.After), errors.Join(failed, err)
 }
 
 func (h *Hand) report(ro *v1alpha1.Rollout, err error) {
@@ -132,22 +130,20 @@ func (h *Hand) forget(key cache.ObjectName) {
 }
 
 // sets creates the revision that is wanted, numbers and marks those that there
-// are, and deletes those beyond the history limit.
-func (h *Hand) sets(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
+// are, and deletes those beyond the history limit. made is false while there is no
+// such revision as status is to tell of; nothing else holds that up.
+func (h *Hand) sets(ctx context.Context, s plan.Snapshot, p plan.Plan) (made bool, err error) {
 	if p.Create != "" {
 		if err := h.create(ctx, s, p); err != nil {
-			return err
+			return false, err
 		}
 	}
+	var errs []error
 	for _, r := range s.Revisions {
-		if err := h.mark(ctx, s, p, r); err != nil {
-			return err
-		}
+		errs = append(errs, h.mark(ctx, s, p, r))
 	}
 	for _, name := range p.Delete {
-		if err := h.delete(ctx, s, name); err != nil {
-			return err
-		}
+		errs = append(errs, h.delete(ctx, s, name))
 	}
-	return nil
+	return true, errors.Join(errs...)
 }

@@ -66,6 +66,9 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
 		return &mesh.Fault{Object: "spec.template", Problem: err.Error()}
 	case err != nil:
+		if loop.Failed(err) {
+			h.Templates.Forget(cache.MetaObjectToName(s.Rollout)) // as above, so that status can say why
+		}
 		return fmt.Errorf("create ReplicaSet %s: %w", rs.Name, err)
 	}
 	klog.FromContext(ctx).Info("ReplicaSet created", "replicaSet", rs.Name, "revision", p.Number, "rule", p.Rule)

@@ -54,7 +54,10 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	case err != nil:
 		return 0, err
 	case healed:
-		h.Wake(key)
+		h.Wake(key, Name)
+		if s, p, found, err = h.Plan(ctx, key); err != nil || !found {
+			return 0, err
+		}
 	}
 	err = h.scale(ctx, s, p, false)
 	if err == nil && risky(p) {

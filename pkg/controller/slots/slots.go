@@ -52,7 +52,10 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	case err != nil:
 		return 0, err
 	case healed:
-		h.Wake(key)
+		h.Wake(key, Name)
+		if s, p, found, err = h.Plan(ctx, key); err != nil || !found {
+			return 0, err
+		}
 	}
 	if len(p.Slots) > 0 || releases(p) {
 		err = h.Alone(ctx, key, func() { h.Again(key) }, func(s plan.Snapshot, p plan.Plan) error { return h.write(ctx, s, p) })

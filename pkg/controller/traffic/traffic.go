@@ -65,7 +65,11 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	case err != nil:
 		return 0, err
 	case healed:
-		h.Wake(key)
+		h.Wake(key, h.Name())
+		if s, p, found, err = h.Plan(ctx, key); err != nil || !found {
+			return 0, err
+		}
+		route, ok = h.routeOf(s, p)
 	}
 	var wait time.Duration
 	if ok && h.differs(ctx, route) || len(h.releases(p)) > 0 {

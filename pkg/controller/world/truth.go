@@ -107,7 +107,7 @@ func rolesOf(ro *v1alpha1.Rollout) (stable, canary string) {
 		return slices.ContainsFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router == "" && m.Name == service })
 	}
 	routes := slices.IndexFunc(ro.Status.Managed, func(m v1alpha1.ManagedObject) bool { return m.Router != "" })
-	if routes >= 0 && (!listed(stable) || !listed(canary)) {
+	if routes >= 0 && (!listed(stable) || !listed(canary) || stable == canary) {
 		return ro.Status.Managed[routes].StableService, ro.Status.Managed[routes].CanaryService
 	}
 	return stable, canary

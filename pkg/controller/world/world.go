@@ -205,9 +205,9 @@ func (w *World) Restart() {
 		Settings: plan.Settings{SettleAcked: settleAcked, SettleUnacked: settleUnacked, AckTimeout: w.ackTimeout},
 	}, caches)
 	wake := w.Controller.Desk.Wake
-	w.Controller.Desk.Wake = func(key cache.ObjectName) {
+	w.Controller.Desk.Wake = func(key cache.ObjectName, except ...string) {
 		w.woken = true
-		wake(key)
+		wake(key, except...)
 	}
 	w.due = map[string]time.Time{}
 	for _, name := range w.Loops() {
