@@ -136,7 +136,7 @@ func (o *Observer) resolve(s *plan.Snapshot) {
 	s.Workload.Generation, s.Workload.Size = seen.Generation, seen.Size
 	resolved.Spec.Template = seen.Template
 	if resolved.Spec.Selector == nil {
-		resolved.Spec.Selector = seen.Selector
+		resolved.Spec.Selector = o.shared(&resolved, seen.Selector)
 	}
 	s.Refer("spec.workloadRef", s.Workload.Object, validation.Workload(&resolved.Spec))
 }
@@ -168,8 +168,27 @@ func (o *Observer) lastSelector(ro *v1alpha1.Rollout) *metav1.LabelSelector {
 			selector := *rs.Spec.Selector
 			selector.MatchLabels = maps.Clone(selector.MatchLabels)
 			delete(selector.MatchLabels, replicaset.HashLabel)
-			return &selector
+			return o.shared(ro, &selector)
 		}
 	}
 	return nil
+}
+
+// shared is what all ReplicaSets of a Rollout have of a selector, so that it selects
+// the pods of every version: the labels of a PodTemplate may change from one to the
+// next. Where they share nothing it stays as it is.
+func (o *Observer) shared(ro *v1alpha1.Rollout, selector *metav1.LabelSelector) *metav1.LabelSelector {
+	if selector == nil {
+		return nil
+	}
+	labels := maps.Clone(selector.MatchLabels)
+	for _, rs := range o.Caches.Sets.ByIndex(byOwner, string(ro.UID)) {
+		if of := rs.Spec.Selector; of != nil {
+			maps.DeleteFunc(labels, func(key, value string) bool { return of.MatchLabels[key] != value })
+		}
+	}
+	if len(labels) == 0 {
+		return selector
+	}
+	return &metav1.LabelSelector{MatchLabels: labels, MatchExpressions: selector.MatchExpressions}
 }
