@@ -3,14 +3,12 @@
 
 package kit
 
-// Share is the canary's part of a pair's sum for a weight of total. Where it
-// is not a whole number it is rounded down, but a weight above 0 never
-// becomes 0. ok is false where sum cannot express the weight: its smallest
-// part would exceed the weight by a unit of total or more.
+// Share is the canary's part of a pair's sum for a weight of total, rounded
+// down where it is not a whole number. ok is false where sum cannot express the
+// weight: one above 0 would become 0, and its smallest part passes the weight.
 //
-// Of a sum of 90, a weight of 33 of 100 is 29 (29.7 rounded down), and a
-// weight of 1 is 1, which is 1.1 of 100. Of a sum of 20 a weight of 1 is
-// refused: the smallest part of it is 5 of 100.
+// Of a sum of 90, a weight of 33 of 100 is 29 (29.7 rounded down). Of a sum of
+// 51 a weight of 1 is refused: the smallest part of it is nearly 2 of 100.
 func Share(weight, total int32, sum int64) (canary int64, ok bool) {
 	w, t := int64(weight), int64(total)
 	switch {
@@ -21,10 +19,8 @@ func Share(weight, total int32, sum int64) (canary int64, ok bool) {
 	case w >= t:
 		return sum, true
 	}
-	if canary = part(w, t, sum); canary > 0 {
-		return canary, true
-	}
-	return 1, t < (w+1)*sum
+	canary = part(w, t, sum)
+	return canary, canary > 0
 }
 
 // part is w*sum/t rounded down, for 0 <= w <= t, without overflow.

@@ -23,13 +23,13 @@ func TestShare(t *testing.T) {
 		{33, 100, 100, 33, true},
 		{100, 100, 100, 100, true},
 		{33, 100, 90, 29, true},         // 29.7 rounded down
-		{1, 100, 90, 1, true},           // 0.9, but never 0: 1.1 of 100
-		{1, 100, 51, 1, true},           // 1.96 of 100 is less than a unit too much
-		{1, 100, 50, 1, false},          // 2 of 100 is a unit too much
-		{1, 100, 20, 1, false},          // 5 of 100
+		{1, 100, 100, 1, true},          //
+		{1, 100, 99, 0, false},          // the smallest part is 1.01 of 100
+		{1, 100, 51, 0, false},          // 1.96 of 100
+		{1, 100, 20, 0, false},          // 5 of 100
 		{5, 100, 20, 1, true},           // 1 exactly
 		{99, 100, 20, 19, true},         // 19.8 rounded down
-		{5, 1000, 100, 1, false},        // 10 of 1000
+		{5, 1000, 100, 0, false},        // 10 of 1000
 		{10, 1000, 100, 1, true},        //
 		{15, 1000, 100, 1, true},        // 1.5 rounded down
 		{0, 100, 1, 0, false},           // no step could ever be expressed
@@ -37,7 +37,7 @@ func TestShare(t *testing.T) {
 		{50, 0, 100, 0, false},          // no total
 		{-1, 100, 100, 0, true},         // held to what a weight can be
 		{101, 100, 100, 100, true},      //
-		{1, 100_000_000, 100, 1, false}, //
+		{1, 100_000_000, 100, 0, false}, //
 		{99_999_999, 100_000_000, 1_000_000, 999_999, true},
 		{math.MaxInt32 - 1, math.MaxInt32, MaxSum, MaxSum - 2, true}, // no overflow
 	} {
@@ -51,8 +51,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// What Share gives, Weight reads as the weight, or less than a part too much
-// or too little.
+// What Share gives, Weight reads as the weight, or less than a part too little.
 func TestWeightInvertsShare(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int32{2, 100, 1000, 100_000_000} {
@@ -65,7 +64,7 @@ func TestWeightInvertsShare(t *testing.T) {
 				}
 				got := int64(Weight(canary, sum, total))
 				part := (int64(total) + sum - 1) / sum // what one of sum is worth
-				if off := got - int64(weight); off > 1 || off < -part || (got == 0) != (weight == 0) || canary > sum {
+				if off := got - int64(weight); off > 0 || off < -part || (got == 0) != (weight == 0) || canary > sum {
 					t.Errorf("%d of %d in %d is %d, which reads as %d", weight, total, sum, canary, got)
 				}
 			}
