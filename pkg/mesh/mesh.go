@@ -94,6 +94,11 @@ type Route struct {
 	// Total is the sum of both weights, at least 1; Weight is the canary's
 	// part of it, 0 to Total.
 	Total, Weight int32
+	// Step: a step asks for Weight, and an object that cannot express it is at
+	// fault. Any other weight is rounded down as far as it has to be, but not
+	// below Least: what Stable cannot take.
+	Step  bool
+	Least int32
 	// Managed routes that should exist, in order of precedence, the first
 	// one matched first.
 	Managed []Managed

@@ -129,7 +129,7 @@ func (v *view) allowRoute(t target, o *orders) {
 		return
 	}
 	r := route(v.Rollout)
-	r.Weight = v.allowWeight(t, o)
+	r.Weight, r.Least = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
 	o.route = &r
 }
@@ -141,14 +141,14 @@ func (v *view) urgent(r *mesh.Route) bool {
 	return r != nil && (r.Weight < v.seen.canary || v.carriesThroughS(behindS) < v.seen.stable)
 }
 
-// allowWeight gives the canary's weight. Every path to a higher weight, on
-// either side, leads through here.
-func (v *view) allowWeight(t target, o *orders) int32 {
+// allowWeight gives the canary's weight, and the least of it that stable cannot
+// take. Every path to a higher weight, on either side, leads through here.
+func (v *view) allowWeight(t target, o *orders) (weight, least int32) {
 	seen, goal := v.seen.canary, t.weight
 	carries := v.canaryCarries(t)
 	if goal > seen {
 		if v.allowRaise(t, goal, carries, o) {
-			return goal
+			return goal, 0
 		}
 		goal = seen
 	}
@@ -207,16 +207,16 @@ func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
 // allowFall brings the canary's weight down towards goal, as far as stable can
 // take what the canary gives up. Where neither side carries its share, each
 // gets the share of the pods that it has.
-func (v *view) allowFall(t target, goal, carries int32, o *orders) int32 {
+func (v *view) allowFall(t target, goal, carries int32, o *orders) (weight, least int32) {
 	seen := v.seen.canary
 	taker := t.taker
 	if taker == nil {
 		taker = v.stable
 	}
-	least := v.total - max(v.seen.stable, v.carriesThroughS(taker))
-	weight := max(goal, min(seen, least))
+	least = v.total - max(v.seen.stable, v.carriesThroughS(taker))
+	weight = max(goal, min(seen, least))
 	if weight == goal {
-		return goal
+		return goal, least
 	}
 	s := v.Slots[mesh.Stable]
 	have := min(available(v.stable), s.Ready)
@@ -230,7 +230,7 @@ func (v *view) allowFall(t target, goal, carries int32, o *orders) int32 {
 		}
 		o.block(gate, "Service "+s.Service, have, v.stableSize(goal))
 	}
-	return weight
+	return weight, least
 }
 
 // stableHolds reports whether S selects the stable revision.

@@ -141,6 +141,7 @@ func pattern(m *v1alpha1.StringMatch) *mesh.Pattern {
 func Goal(ro *v1alpha1.Rollout) mesh.Route {
 	canary, status := canaryOf(ro), &ro.Status
 	r := route(ro)
+	r.Step = true
 	switch {
 	case status.Abort, status.StableRS == "", status.StableRS == status.CurrentPodHash, ro.Spec.Desired() == 0:
 		// At rest.
@@ -161,6 +162,7 @@ func Goals(ro *v1alpha1.Rollout) []mesh.Route {
 	var goals []mesh.Route
 	for index := range len(canary.Steps) + 1 {
 		r := route(ro)
+		r.Step = true
 		r.Weight, r.Managed = weightAt(canary.Steps, index, r.Total), managedAt(canary, index)
 		goals = append(goals, r)
 	}

@@ -14,7 +14,8 @@ import (
 
 // carried is what one route object says, whatever its kind.
 type carried struct {
-	// weight of each Service, the highest of all rules, of W, rounded up.
+	// weight of each Service, the highest of all rules, of W, rounded up; what
+	// goes to legacy is nobody's share.
 	weight map[string]int32
 	// managed routes, sorted.
 	managed []string
@@ -24,6 +25,9 @@ type carried struct {
 
 // routeNames are the names that every routed shop gives to managed routes.
 var routeNames = []string{"preview", "shadow"}
+
+// legacy is a backend of the user's own in a rule that is weighted.
+const legacy = "legacy"
 
 func isRoute(resource schema.GroupVersionResource) bool {
 	return slices.Contains([]string{"httproutes", "virtualservices", "testroutes"}, resource.Resource)
@@ -53,7 +57,8 @@ func carriedBy(obj *unstructured.Unstructured, total int32) carried {
 	}
 	for _, rule := range rulesOf(obj) {
 		name, _ := rule["name"].(string)
-		weights := weightsOf(rule)
+		weights, pair := weightsOf(rule), weightsOf(rule)
+		delete(pair, legacy)
 		if slices.Contains(routeNames, name) {
 			c.managed = append(c.managed, name)
 		} else {
@@ -63,10 +68,10 @@ func carriedBy(obj *unstructured.Unstructured, total int32) carried {
 			continue // a header route is all canary by its nature
 		}
 		var sum int64
-		for _, weight := range weights {
+		for _, weight := range pair {
 			sum += weight
 		}
-		for service, weight := range weights {
+		for service, weight := range pair {
 			if sum > 0 {
 				c.weight[service] = max(c.weight[service], int32((weight*int64(total)+sum-1)/sum))
 			}

@@ -40,7 +40,7 @@ func webRoute(weight int32, managed ...mesh.Managed) mesh.Route {
 	objects, _ := gatewayapi.Kind().Parse([]byte(`{"httpRoute": "web"}`), "shop")
 	return mesh.Route{
 		Rollout: types.NamespacedName{Namespace: "shop", Name: "web"}, Stable: "web-stable", Canary: "web-canary",
-		Total: 100, Weight: weight, Managed: managed, Reserved: []string{"preview", "shadow"}, Objects: objects,
+		Total: 100, Weight: weight, Step: true, Managed: managed, Reserved: []string{"preview", "shadow"}, Objects: objects,
 	}
 }
 

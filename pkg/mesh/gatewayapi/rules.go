@@ -198,7 +198,7 @@ func (p pair) total(route mesh.Route) int64 {
 // weigh sets both weights; problem says why they cannot be.
 func (p pair) weigh(route mesh.Route) (problem string) {
 	total := p.total(route)
-	canary, ok := kit.Share(route.Weight, route.Total, total)
+	canary, ok := kit.Share(route, total)
 	switch {
 	case !ok && p.alone:
 		return fmt.Sprintf("a weight of %d of %d is too small for an HTTPRoute; use more", route.Weight, route.Total)

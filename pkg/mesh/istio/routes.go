@@ -204,7 +204,7 @@ func (p pair) total(route mesh.Route) int64 {
 // weigh sets both weights; problem says why they cannot be.
 func (p pair) weigh(route mesh.Route) (problem string) {
 	total := p.total(route)
-	canary, ok := kit.Share(route.Weight, route.Total, total)
+	canary, ok := kit.Share(route, total)
 	if !ok {
 		return fmt.Sprintf("the weights of %q and %q sum to %d beside other destinations, too little for %d of %d; give them more",
 			route.Stable, route.Canary, total, route.Weight, route.Total)

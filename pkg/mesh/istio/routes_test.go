@@ -48,7 +48,7 @@ func webRoute(t testing.TB, config string, weight int32, managed ...mesh.Managed
 	}
 	return mesh.Route{
 		Rollout: types.NamespacedName{Namespace: "shop", Name: "web"}, Stable: "web-stable", Canary: "web-canary",
-		Total: 100, Weight: weight, Managed: managed, Reserved: []string{"preview", "shadow"}, Objects: objects,
+		Total: 100, Weight: weight, Step: true, Managed: managed, Reserved: []string{"preview", "shadow"}, Objects: objects,
 	}
 }
 

@@ -3,24 +3,32 @@
 
 package kit
 
-// Share is the canary's part of a pair's sum for a weight of total, rounded
-// down where it is not a whole number. ok is false where sum cannot express the
-// weight: one above 0 would become 0, and its smallest part passes the weight.
+import "github.com/sluice-rollouts/sluice/pkg/mesh"
+
+// Share is the canary's part of a pair's sum for the weight of a route, rounded
+// down where it is not a whole number. ok is false for a step that sum cannot
+// express: one above 0 would become 0, as its smallest part passes the weight.
+// What is no step becomes 0 then, or as many parts as its Least asks for.
 //
 // Of a sum of 90, a weight of 33 of 100 is 29 (29.7 rounded down). Of a sum of
-// 51 a weight of 1 is refused: the smallest part of it is nearly 2 of 100.
-func Share(weight, total int32, sum int64) (canary int64, ok bool) {
-	w, t := int64(weight), int64(total)
+// 2 a step of 30 is refused: the smallest part of it is 50 of 100. In an abort it
+// is 0, but 1 while stable cannot take more than 70.
+func Share(route mesh.Route, sum int64) (canary int64, ok bool) {
+	w, t := int64(route.Weight), int64(route.Total)
 	switch {
-	case sum < 2 || t < 1:
+	case t < 1:
 		return 0, false
 	case w <= 0:
-		return 0, true
+		return 0, sum > 1 || !route.Step
 	case w >= t:
-		return sum, true
+		return sum, sum > 1 || !route.Step
 	}
 	canary = part(w, t, sum)
-	return canary, canary > 0
+	if route.Step {
+		return canary, canary > 0
+	}
+	least := min(max(0, int64(route.Least)), w)
+	return max(canary, sum-part(t-least, t, sum)), true
 }
 
 // part is w*sum/t rounded down, for 0 <= w <= t, without overflow.

@@ -7,6 +7,8 @@ import (
 	"fmt"
 	"math"
 	"testing"
+
+	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
 
 // edge case 41: what a pair whose weights are not those of the step gets. Shows
@@ -43,7 +45,7 @@ func TestShare(t *testing.T) {
 	} {
 		t.Run(fmt.Sprintf("%d of %d in %d", c.weight, c.total, c.sum), func(t *testing.T) {
 			t.Parallel()
-			canary, ok := Share(c.weight, c.total, c.sum)
+			canary, ok := Share(mesh.Route{Weight: c.weight, Total: c.total, Step: true}, c.sum)
 			if ok != c.ok || ok && canary != c.canary {
 				t.Errorf("got %d, %t, want %d, %t", canary, ok, c.canary, c.ok)
 			}
@@ -51,14 +53,44 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// What Share gives, Weight reads as the weight, or less than a part too little.
+// edge case 13: what no step asks for is never refused. The canary gets no more
+// than the weight, but where stable cannot take the rest.
+func TestShareOfNoStep(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		weight, least int32
+		sum, canary   int64
+	}{
+		{10, 0, 2, 0},
+		{30, 0, 10, 3},
+		{36, 0, 10, 3},
+		{36, 30, 10, 3},
+		{36, 31, 10, 4}, // stable can take 69, and would have 70
+		{40, 40, 2, 1},
+		{40, 99, 2, 1}, // a Least above the weight asks for no more than that
+		{100, 0, 1, 1},
+		{50, 0, 1, 0},
+		{0, 0, 0, 0},
+		{100, 0, 0, 0},
+	} {
+		t.Run(fmt.Sprintf("%d, at least %d, in %d", c.weight, c.least, c.sum), func(t *testing.T) {
+			t.Parallel()
+			canary, ok := Share(mesh.Route{Weight: c.weight, Total: 100, Least: c.least}, c.sum)
+			if !ok || canary != c.canary {
+				t.Errorf("got %d, %t, want %d", canary, ok, c.canary)
+			}
+		})
+	}
+}
+
+// What Share gives a step, Weight reads as the weight, or less than a part too little.
 func TestWeightInvertsShare(t *testing.T) {
 	t.Parallel()
 	for _, total := range []int32{2, 100, 1000, 100_000_000} {
 		for _, sum := range []int64{2, 90, 100, 999, 1_000_000, MaxSum} {
 			for i := range int32(101) {
 				weight := int32(int64(total) * int64(i) / 100)
-				canary, ok := Share(weight, total, sum)
+				canary, ok := Share(mesh.Route{Weight: weight, Total: total, Step: true}, sum)
 				if !ok {
 					continue
 				}

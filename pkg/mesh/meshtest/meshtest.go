@@ -138,6 +138,7 @@ func Run(t *testing.T, f Fixture) {
 		{"the objects are as a user writes them", checkBefore},
 		{"weights arrive", checkWeights},
 		{"a weight of another total arrives or is refused", checkTotals},
+		{"a weight of no step is never refused", checkNoStep},
 		{"the two Services swap roles", checkSwap},
 		{"what is not ours survives", checkForeign},
 		{"remove gives back", checkRemove},
@@ -228,10 +229,10 @@ func load(t *testing.T, file string) []*unstructured.Unstructured {
 	return all
 }
 
-// route of the fixture with a weight of 100 and managed routes.
+// route of the fixture for a step with a weight of 100 and managed routes.
 func (b *bench) route(weight int32, managed ...mesh.Managed) mesh.Route {
 	r := b.Route
-	r.Weight, r.Managed = weight, managed
+	r.Weight, r.Step, r.Managed = weight, true, managed
 	return r
 }
 

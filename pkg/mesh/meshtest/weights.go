@@ -43,6 +43,16 @@ func share(weight, total int32, sum int64) (canary int64, ok bool) {
 	return canary, canary > 0 || weight == 0
 }
 
+// part of a sum that the canary should have of a route.
+func part(r mesh.Route, sum int64) int64 {
+	canary, _ := share(r.Weight, r.Total, sum)
+	if r.Step {
+		return canary
+	}
+	rest, _ := share(r.Total-r.Least, r.Total, sum)
+	return max(canary, sum-rest)
+}
+
 // sumOf the pair that answers a request.
 func (b *bench) sumOf(w Weighted, total int32) int64 {
 	if w.Sum > 0 {
@@ -66,7 +76,7 @@ func (b *bench) expressible(weight, total int32) bool {
 func (b *bench) carried(t *testing.T, r mesh.Route) {
 	t.Helper()
 	for _, w := range b.Weighted {
-		canary, _ := share(r.Weight, r.Total, b.sumOf(w, r.Total))
+		canary := part(r, b.sumOf(w, r.Total))
 		want := map[string]int64{r.Canary: canary, r.Stable: b.sumOf(w, r.Total) - canary}
 		maps.Copy(want, w.Besides)
 		if diff := cmp.Diff(shares(want), b.split(w.Request).Shares); diff != "" {
@@ -83,7 +93,7 @@ func (b *bench) seenToCarry(t *testing.T, r mesh.Route) {
 	var canary, stable int32
 	for _, w := range b.Weighted {
 		sum := b.sumOf(w, r.Total)
-		part, _ := share(r.Weight, r.Total, sum)
+		part := part(r, sum)
 		canary, stable = max(canary, unit(part, sum, r.Total)), max(stable, unit(sum-part, sum, r.Total))
 	}
 	if seen.Canary != canary || seen.Stable != stable {
@@ -128,6 +138,21 @@ func checkTotals(t *testing.T, b *bench) {
 				r.Total = total
 				b.appliedOrRefused(t, r)
 			}
+		}
+	}
+}
+
+// checkNoStep, edge case 13: a weight that no step asks for is rounded down as far
+// as it has to be, and up where stable cannot take the rest.
+func checkNoStep(t *testing.T, b *bench) {
+	for _, weight := range []int32{500, 333, 5, 1, 0} {
+		for _, least := range []int32{0, 1, weight / 2, weight} {
+			r := b.route(weight)
+			r.Total, r.Step, r.Least = 1000, false, min(least, weight)
+			b.apply(t, r)
+			b.carried(t, r)
+			b.seenToCarry(t, r)
+			b.settled(t, r)
 		}
 	}
 }
