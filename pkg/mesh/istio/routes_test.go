@@ -84,7 +84,7 @@ func TestRefused(t *testing.T) {
 			"spec.http[0].route", `the weights of "web-stable" and "web-canary" sum to 2 beside other destinations, too little for 20 of 100; give them more`,
 		},
 		"the name of a route": {
-			"  - {name: preview, " + pair + "}\n", "virtualService: {name: web}", 20, 100,
+			"  - {name: preview, " + pair + "}\n", "virtualService: {name: web}", 100, 100,
 			[]mesh.Managed{headerRoute()},
 			"spec.http[preview]", "is not of this rollout, but has the name of a managed route; rename one of both",
 		},

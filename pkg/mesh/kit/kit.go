@@ -177,17 +177,41 @@ func arrived(o mesh.Object, answer *unstructured.Unstructured, change change) er
 }
 
 // applied is a copy of seen that carries route. From one that cannot, but that
-// the rollout has edited, all of it is taken out when it should be at rest.
+// the rollout has edited, all of it is taken out when it should be at rest; and
+// where only managed routes are in the way, the weight falls without them.
 func (r router) applied(seen *unstructured.Unstructured, route mesh.Route, o mesh.Object) (*unstructured.Unstructured, error) {
 	edited, err := r.rendered(seen, route, o)
 	var fault *mesh.Fault
-	if !errors.As(err, &fault) || !route.AtRest() || !Edited(seen, route.Rollout) {
+	switch {
+	case !errors.As(err, &fault):
 		return edited, err
+	case !route.AtRest():
+		return r.lowered(seen, route, o), err
+	case !Edited(seen, route.Rollout):
+		return nil, err
 	}
 	if edited, wrong := r.restored(seen, route, o); wrong == nil {
 		return edited, err
 	}
 	return nil, err
+}
+
+// lowered is a copy of seen with the weight of route, if that is less than what
+// it has, and those of the managed routes that it has already, or none where it
+// has no room for these either; nil if there is no such copy.
+func (r router) lowered(seen *unstructured.Unstructured, route mesh.Route, o mesh.Object) *unstructured.Unstructured {
+	was, err := r.Read(seen, route, o)
+	if err != nil || route.Weight >= was.Canary {
+		return nil
+	}
+	added := func(m mesh.Managed) bool { return !slices.Contains(was.Managed, m.Name) }
+	for _, managed := range [][]mesh.Managed{slices.DeleteFunc(slices.Clone(route.Managed), added), nil} {
+		route.Managed = managed
+		if edited, err := r.rendered(seen, route, o); err == nil {
+			return edited
+		}
+	}
+	return nil
 }
 
 // rendered is a copy of seen that carries route.

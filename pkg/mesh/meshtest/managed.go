@@ -269,7 +269,7 @@ func checkUndeclared(t *testing.T, b *bench) {
 // checkForeignName: a rule of the user's own that happens to have a reserved
 // name is neither taken over nor taken away.
 func checkForeignName(t *testing.T, b *bench) {
-	r := b.route(20, header(preview))
+	r := b.route(50, header(preview))
 	named := slices.DeleteFunc(b.Names(b.before[0]), func(name string) bool { return name == "" })
 	if len(named) == 0 || len(b.Kind.Features.HeaderMatch) == 0 {
 		return
@@ -286,4 +286,20 @@ func checkForeignName(t *testing.T, b *bench) {
 	if diff := cmp.Diff(b.Names(b.before[0]), got); diff != "" {
 		t.Errorf("rules (-before +after Remove):\n%s", diff)
 	}
+	b.fallsAllTheSame(t, r)
+}
+
+// fallsAllTheSame, edge case 11: a managed route of r that the object cannot carry
+// holds back a raise, but no fall, and the ones that are there stay.
+func (b *bench) fallsAllTheSame(t *testing.T, r mesh.Route) {
+	t.Helper()
+	both := r
+	r.Weight, r.Managed, r.Reserved = 50, []mesh.Managed{header(preview)}, append(r.Reserved, preview)
+	b.apply(t, r)
+	both.Weight, both.Managed, both.Reserved = 80, append(both.Managed, header(preview)), r.Reserved
+	b.unwritten(t, func() { _ = faulty(t, b.router.Apply(t.Context(), both), r.Objects[0].String()) })
+	both.Weight, r.Weight = 20, 20
+	_ = faulty(t, b.router.Apply(t.Context(), both), r.Objects[0].String())
+	b.settled(t, r)
+	b.unwritten(t, func() { _ = b.router.Apply(t.Context(), both) })
 }
