@@ -74,9 +74,10 @@ func (r *reverts) applied(key cache.ObjectName, route mesh.Route, now time.Time)
 	}
 }
 
-// of is the route of one object.
+// of is the route of one object. What stable can take, which follows its pods,
+// makes no other route of it.
 func of(route mesh.Route, o mesh.Object) mesh.Route {
-	route.Objects = []mesh.Object{o}
+	route.Objects, route.Least = []mesh.Object{o}, 0
 	return route
 }
 
