@@ -92,10 +92,11 @@ func (w *World) checkDelay(t truth, write Write, breach breachFunc) {
 }
 
 // checkKept is wire contract 2.9.4: an old revision that waits for its deadline
-// keeps its pods until then.
+// keeps its pods until then, unless the stable one was deleted, and it is the only one
+// there is.
 func (w *World) checkKept(t truth, write Write, breach breachFunc) {
 	r, ok := resizedBy(write)
-	if !ok || r.after >= r.before || !t.routed || t.desired == 0 || r.hash == t.current() || r.hash == t.stableHash() {
+	if !ok || r.after >= r.before || !t.routed || t.desired == 0 || r.hash == t.current() || r.hash == t.stableHash() || t.sets[t.stableHash()] == nil {
 		return
 	}
 	due, err := time.Parse(time.RFC3339, write.Before.GetAnnotations()[v1alpha1.ScaleDownDeadlineAnnotation])
