@@ -318,9 +318,10 @@ func (v *view) balanced(t target, o *orders) bool {
 }
 
 // abortIfRefused takes the rollout back where a data plane that served all that
-// was there before refuses what we wrote, or a part of it.
+// was there before refuses what we wrote, or a part of it, if there is a stable
+// revision to go back to.
 func (v *view) abortIfRefused(p *position) {
-	if s := v.refused(); s != nil && !p.abort && !p.reset && !p.promoted {
+	if s := v.refused(); s != nil && v.stable != nil && !p.abort && !p.reset && !p.promoted {
 		p.abort = true
 		p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Refused.Parent, s.Refused.Message)
 	}
