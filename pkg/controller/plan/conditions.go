@@ -212,7 +212,7 @@ func (v *view) overdue(st *v1alpha1.RolloutStatus, progressing *v1alpha1.Rollout
 // down.
 func (v *view) onTheClock(st *v1alpha1.RolloutStatus) bool {
 	c := condition(st, v1alpha1.RolloutProgressing)
-	if c == nil || c.Status == corev1.ConditionFalse || !v.mayAdvance() || v.paused() || len(st.PauseConditions) > 0 || c.Reason == v1alpha1.ReasonNewReplicaSetAvailable {
+	if c == nil || c.Status == corev1.ConditionFalse || !v.mayAdvance() || condition(st, v1alpha1.InvalidSpec) != nil || v.paused() || len(st.PauseConditions) > 0 || c.Reason == v1alpha1.ReasonNewReplicaSetAvailable {
 		return false
 	}
 	if v.index < len(v.steps) && v.steps[v.index].Pause != nil && !v.atStable() {
