@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
+
 	"github.com/prometheus/client_golang/prometheus"
 	"k8s.io/apimachinery/pkg/api/meta"
 	"k8s.io/apimachinery/pkg/runtime"
@@ -73,7 +75,8 @@ func verbOf(r *http.Request, named bool) string {
 	}
 }
 
-// CountEvents counts what a recorder is given.
+// CountEvents counts what a recorder is given, but for the end of a Rollout, with
+// which its counts go.
 func (m *Meter) CountEvents(next record.EventRecorder) record.EventRecorder {
 	return recorder{EventRecorder: next, events: m.events}
 }
@@ -85,7 +88,7 @@ type recorder struct {
 
 // Event implements record.EventRecorder.
 func (r recorder) Event(obj runtime.Object, kind, reason, message string) {
-	if o, err := meta.Accessor(obj); err == nil {
+	if o, err := meta.Accessor(obj); err == nil && reason != v1alpha1.EventRolloutDeleted {
 		r.events.WithLabelValues(kind, reason, o.GetNamespace(), o.GetName()).Inc()
 	}
 	r.EventRecorder.Event(obj, kind, reason, message)
