@@ -90,19 +90,19 @@ func (m moment) after(version int64, ours bool) bool {
 }
 
 // caused: what a data plane refuses, or refused until lately, was our edit, as it
-// had nothing against what was there before, and has never served it.
+// had nothing against what was there before. Whether it has served that for a moment,
+// among several data planes, nobody remembers.
 func (w *World) caused(t truth) bool {
 	for o, all := range w.weighings {
-		edit, served := 0, false // of the generation at hand
+		edit := 0 // that made the generation at hand
 		for i, one := range all {
-			switch {
-			case one.says == nil:
+			if one.says == nil {
 				continue
-			case i == 0 || all[i-1].says == nil || all[i-1].says.GetGeneration() != one.says.GetGeneration():
-				edit, served = i, false
 			}
-			served = served || acknowledged(one.says) && !refused(one.says)
-			clean := !served && edit > 0 && all[edit-1].says != nil && !refused(all[edit-1].says)
+			if i == 0 || all[i-1].says == nil || all[i-1].says.GetGeneration() != one.says.GetGeneration() {
+				edit = i
+			}
+			clean := edit > 0 && all[edit-1].says != nil && !refused(all[edit-1].says)
 			until := w.Clock.Now()
 			if i < len(all)-1 {
 				until = all[i+1].at
