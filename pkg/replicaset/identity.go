@@ -67,12 +67,13 @@ func MeaningOf(template *corev1.PodTemplateSpec) Meaning {
 	return m
 }
 
-// Without identifies the meaning without the keys that were injected, whatever
-// their values: two templates with the same defaults applied mean the same if
-// and only if it is the same. Unlike a hash of a few bits it is never the same
-// by chance.
-func (m Meaning) Without(injected Metadata) string {
-	return digest([]any{m.rest, m.metadata.without(injected)})
+// Without identifies the meaning without what was injected, which undo copies
+// into the template of a rollout: two templates with the same defaults applied
+// mean the same if and only if it is the same. Unlike a hash of a few bits it
+// is never the same by chance. Where it was not noted what a key covers, its
+// value does not count.
+func (m Meaning) Without(injected Injected) string {
+	return digest([]any{m.rest, injected.uncovered(m.metadata)})
 }
 
 func digest(v any) string {

@@ -111,7 +111,7 @@ func TestWhatATemplateMeans(t *testing.T) {
 }
 
 func meaning(template *corev1.PodTemplateSpec) string {
-	return replicaset.MeaningOf(template).Without(replicaset.Metadata{})
+	return replicaset.MeaningOf(template).Without(replicaset.Injected{})
 }
 
 // The term stands beside the user's own, and there is never more than one.

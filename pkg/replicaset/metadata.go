@@ -31,6 +31,60 @@ type Injected struct {
 	// was injected before, and every pod has yet to be looked at. Nil: all
 	// pods are like the template.
 	Pods *Metadata `json:"pods,omitempty"`
+	// Covered is what the template itself has under the same keys; nil where
+	// that is nothing, or was not noted.
+	Covered *Metadata `json:"covered,omitempty"`
+}
+
+// Over says of what the template itself has that it is covered.
+func (i Injected) Over(own Metadata) Injected {
+	i.Covered = nil
+	if c := (Metadata{Labels: under(i.Labels, own.Labels), Annotations: under(i.Annotations, own.Annotations)}); !c.Empty() {
+		i.Covered = &c
+	}
+	return i
+}
+
+// under is what own has under the keys of injected.
+func under(injected, own map[string]string) map[string]string {
+	covered := maps.Clone(own)
+	maps.DeleteFunc(covered, func(key, _ string) bool { _, ok := injected[key]; return !ok })
+	return covered
+}
+
+// Own is what a template that carries it has itself, as far as that was noted.
+func (i Injected) Own(template Metadata) Metadata {
+	if i.Covered == nil {
+		return template.without(i.Metadata)
+	}
+	return i.Covered.Inject(template.without(i.Metadata))
+}
+
+// uncovered is the metadata of a template with what is covered, where it has
+// what covers it, and without the keys that cover nothing.
+func (i Injected) uncovered(template Metadata) Metadata {
+	if i.Covered == nil {
+		return template.without(i.Metadata)
+	}
+	return Metadata{
+		Labels:      uncovered(template.Labels, i.Labels, i.Covered.Labels),
+		Annotations: uncovered(template.Annotations, i.Annotations, i.Covered.Annotations),
+	}
+}
+
+func uncovered(template, injected, covered map[string]string) map[string]string {
+	all := except(template, injected)
+	for key, value := range covered {
+		own, ok := template[key]
+		switch {
+		case ok && own == injected[key]:
+			own = value
+		case !ok:
+			continue
+		}
+		all[key] = own
+	}
+	return all
 }
 
 // ParseInjected reads the annotation. What cannot be read names nothing.

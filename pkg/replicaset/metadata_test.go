@@ -10,6 +10,8 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	corev1 "k8s.io/api/core/v1"
 )
 
 func TestChangeOfMetadata(t *testing.T) {
@@ -94,6 +96,8 @@ func TestNoteOfInjectedMetadata(t *testing.T) {
 		{"a label", `{"labels":{"role":"canary"}}`, replicaset.Injected{Metadata: role}, `{"labels":{"role":"canary"}}`},
 		{"pods to look at", `{"pods":{"labels":{"role":"canary"}}}`, replicaset.Injected{Pods: &role}, `{"pods":{"labels":{"role":"canary"}}}`},
 		{"pods that had none", `{"labels":{"role":"canary"},"pods":{}}`, replicaset.Injected{Metadata: role, Pods: &replicaset.Metadata{}}, `{"labels":{"role":"canary"},"pods":{}}`},
+		{"a label that covers one", `{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`,
+			replicaset.Injected{Metadata: role, Covered: &replicaset.Metadata{Labels: map[string]string{"role": "web"}}}, `{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`},
 		{"not to be read", `{"labels":1}`, replicaset.Injected{}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -109,20 +113,41 @@ func TestNoteOfInjectedMetadata(t *testing.T) {
 	}
 }
 
-// What was injected is no part of what a template means, and neither is a value
-// that it has covered.
+// What was injected is no part of what a template means, whether it was written
+// by a controller or copied by undo; what it covers is, where that was noted.
 func TestMeaningWithoutWhatWasInjected(t *testing.T) {
 	t.Parallel()
-	injected := replicaset.Metadata{Labels: map[string]string{"role": "canary"}, Annotations: map[string]string{"trial": "yes"}}
-	own := template(t, defaulted)
-	own.Labels["role"] = "main"
-	with := injected.Inject(replicaset.Metadata{Labels: own.Labels, Annotations: own.Annotations})
-	carrying := own.DeepCopy()
-	carrying.Labels, carrying.Annotations = with.Labels, with.Annotations
-	if replicaset.MeaningOf(own).Without(injected) != replicaset.MeaningOf(carrying).Without(injected) {
-		t.Error("a template means something else with metadata injected")
+	labelled := func(role string) *corev1.PodTemplateSpec {
+		own := template(t, defaulted)
+		own.Labels["role"] = role
+		return own
 	}
-	if meaning(own) == meaning(carrying) {
-		t.Error("a template with another label means the same")
+	injected := replicaset.Injected{Metadata: replicaset.Metadata{Labels: map[string]string{"role": "canary"}, Annotations: map[string]string{"trial": "yes"}}}
+	own := replicaset.Metadata{Labels: map[string]string{"app": "web", "role": "main"}}
+	noted := injected.Over(own)
+	carrying := labelled("canary")
+	carrying.Annotations = map[string]string{"trial": "yes"}
+	for _, c := range []struct {
+		name     string
+		injected replicaset.Injected
+		template *corev1.PodTemplateSpec
+		same     bool
+	}{
+		{"the value that is covered", noted, labelled("main"), true},
+		{"another one", noted, labelled("other"), false},
+		{"copied", noted, carrying, true},
+		{"none", noted, template(t, defaulted), false},
+		{"not noted", injected, labelled("other"), true},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			same := replicaset.MeaningOf(c.template).Without(c.injected) == replicaset.MeaningOf(carrying).Without(c.injected)
+			if same != c.same {
+				t.Errorf("means the same: %v, want %v", same, c.same)
+			}
+		})
+	}
+	if diff := cmp.Diff(own, noted.Own(replicaset.Metadata{Labels: carrying.Labels, Annotations: carrying.Annotations}), cmpopts.EquateEmpty()); diff != "" {
+		t.Errorf("the template's own (-want +got):\n%s", diff)
 	}
 }

@@ -49,6 +49,7 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 		MinReadySeconds: rs.Spec.MinReadySeconds,
 		Meaning:         meaningOf(rs),
 		Injected:        injected(rs),
+		Own:             own(rs),
 		New:             rs.Generation <= 1,
 		Lagging:         rs.Status.ObservedGeneration < rs.Generation,
 		Stale:           o.Caches.Sets.Stale(cache.MetaObjectToName(rs)),

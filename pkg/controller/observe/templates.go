@@ -5,6 +5,7 @@ package observe
 
 import (
 	"cmp"
+	"maps"
 	"slices"
 	"sync"
 
@@ -14,6 +15,7 @@ import (
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/client-go/tools/cache"
 )
 
@@ -21,11 +23,13 @@ import (
 // object of an API server can have it: a key has no spaces.
 const meaningAnnotation = "what the template means"
 
-// StripTemplate replaces the template of a ReplicaSet by what it means.
+// StripTemplate replaces the template of a ReplicaSet by its metadata, and by
+// what it means.
 func StripTemplate(rs *appsv1.ReplicaSet) {
-	meaning := meaningOf(rs)
-	rs.Spec.Template = corev1.PodTemplateSpec{}
-	rs.Spec.Template.Annotations = map[string]string{meaningAnnotation: meaning}
+	t := &rs.Spec.Template
+	annotations := map[string]string{meaningAnnotation: meaningOf(rs)}
+	maps.Copy(annotations, t.Annotations)
+	*t = corev1.PodTemplateSpec{ObjectMeta: metav1.ObjectMeta{Labels: t.Labels, Annotations: annotations}}
 }
 
 // meaningOf a ReplicaSet's template, apart from what was injected into it; be
@@ -34,11 +38,18 @@ func meaningOf(rs *appsv1.ReplicaSet) string {
 	if meaning := rs.Spec.Template.Annotations[meaningAnnotation]; meaning != "" {
 		return meaning
 	}
-	return replicaset.MeaningOf(&rs.Spec.Template).Without(injected(rs).Metadata)
+	return replicaset.MeaningOf(&rs.Spec.Template).Without(injected(rs))
 }
 
 func injected(rs *appsv1.ReplicaSet) replicaset.Injected {
 	return replicaset.ParseInjected(rs.Annotations[v1alpha1.EphemeralMetadataAnnotation])
+}
+
+// own is what the template of a ReplicaSet has itself.
+func own(rs *appsv1.ReplicaSet) replicaset.Metadata {
+	annotations := maps.Clone(rs.Spec.Template.Annotations)
+	delete(annotations, meaningAnnotation)
+	return injected(rs).Own(replicaset.Metadata{Labels: rs.Spec.Template.Labels, Annotations: annotations})
 }
 
 // Templates remembers what the API server has said about the template of each
@@ -76,7 +87,7 @@ func (t *Templates) Tried(ro *v1alpha1.Rollout, defaulted *corev1.PodTemplateSpe
 
 // written identifies the template of a rollout as it is.
 func written(ro *v1alpha1.Rollout) string {
-	return replicaset.MeaningOf(&ro.Spec.Template).Without(replicaset.Metadata{})
+	return replicaset.MeaningOf(&ro.Spec.Template).Without(replicaset.Injected{})
 }
 
 // Taken notes that the ReplicaSet with a hash of the rollout's template exists
@@ -96,7 +107,7 @@ func (t *Templates) Means(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
 	if known.meaning == nil || known.written != written(ro) {
 		return true
 	}
-	return known.meaning.Without(injected(rs).Metadata) == meaningOf(rs)
+	return known.meaning.Without(injected(rs)) == meaningOf(rs)
 }
 
 // Forget a rollout that is gone.
@@ -133,7 +144,7 @@ func (o *Observer) template(s *plan.Snapshot) {
 		return
 	}
 	known := o.Templates.of(ro)
-	untried := known.written != meaning.Without(replicaset.Metadata{})
+	untried := known.written != meaning.Without(replicaset.Injected{})
 	switch same := meant(s.Revisions, named, known.meaning); {
 	case untried && len(s.Invalid) > 0:
 		return // nothing new starts anyway
@@ -177,7 +188,7 @@ func has(revisions []plan.Revision, hash string) string {
 func meant(revisions []plan.Revision, named string, meaning *replicaset.Meaning) string {
 	found := ""
 	for _, r := range slices.Backward(revisions) {
-		if (found == "" || r.Hash == named) && meaning != nil && meaning.Without(r.Injected.Metadata) == r.Meaning {
+		if (found == "" || r.Hash == named) && meaning != nil && meaning.Without(r.Injected) == r.Meaning {
 			found = r.Hash
 		}
 	}

@@ -51,7 +51,7 @@ func (v *view) inject(create string) map[string]Injection {
 	}
 	all := map[string]Injection{}
 	if m := v.ephemeral(create); create != "" && !m.Empty() {
-		all[create] = Injection{Injected: replicaset.Injected{Metadata: m}}
+		all[create] = Injection{Injected: replicaset.Injected{Metadata: m}.Over(v.written())}
 	}
 	for i := range v.Revisions {
 		r := &v.Revisions[i]
@@ -59,7 +59,8 @@ func (v *view) inject(create string) map[string]Injection {
 		if r.Stale || m.Equal(r.Injected.Metadata) {
 			continue
 		}
-		next := Injection{Injected: replicaset.Injected{Metadata: m}, Change: m.Change(r.Injected.Metadata, v.own(r))}
+		own := v.own(r)
+		next := Injection{Injected: replicaset.Injected{Metadata: m}.Over(own), Change: m.Change(r.Injected.Metadata, own)}
 		if r.Spec+r.Replicas > 0 || r.Lagging {
 			pods := r.Injected.Metadata
 			if r.Injected.Pods != nil {
@@ -88,12 +89,17 @@ func (v *view) relabel(o orders) map[string]replicaset.Change {
 	return all
 }
 
-// own is the metadata that the template of r has itself, as far as that is
-// known: it comes back where something was injected over it.
+// own is the metadata that the template of r has itself: it comes back where
+// something was injected over it.
 func (v *view) own(r *Revision) replicaset.Metadata {
-	if r.Hash != v.Template {
-		return replicaset.Metadata{}
+	if r.Hash == v.Template {
+		return v.written()
 	}
+	return r.Own
+}
+
+// written is the metadata of the rollout's template.
+func (v *view) written() replicaset.Metadata {
 	t := &v.Rollout.Spec.Template
 	return replicaset.Metadata{Labels: t.Labels, Annotations: t.Annotations}
 }

@@ -73,6 +73,8 @@ type Revision struct {
 	// was injected.
 	Meaning  string
 	Injected replicaset.Injected
+	// Own is the metadata that its template has itself, as far as is known.
+	Own replicaset.Metadata
 	// Number is its revision annotation, 0 where there is none.
 	Number  int64
 	Created time.Time

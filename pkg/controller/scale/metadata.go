@@ -58,7 +58,7 @@ func (h *Hand) relabel(ctx context.Context, s plan.Snapshot, p plan.Plan) error 
 			h.Again(cache.MetaObjectToName(s.Rollout))
 			continue
 		}
-		if err := h.alike(ctx, key, rs, r.Injected.Metadata); err != nil {
+		if err := h.alike(ctx, key, rs, r.Injected); err != nil {
 			return err
 		}
 	}
@@ -105,13 +105,14 @@ func (h *Hand) change(ctx context.Context, pod *corev1.Pod, change replicaset.Ch
 
 // alike notes that all pods are like the template of their ReplicaSet, unless
 // that has changed again since seen.
-func (h *Hand) alike(ctx context.Context, key cache.ObjectName, seen *appsv1.ReplicaSet, metadata replicaset.Metadata) error {
+func (h *Hand) alike(ctx context.Context, key cache.ObjectName, seen *appsv1.ReplicaSet, injected replicaset.Injected) error {
 	rs, found, stale := h.Caches.Sets.Get(key)
 	if !found || stale || rs.Annotations[note] != seen.Annotations[note] {
 		return nil
 	}
 	annotations := map[string]any{note: nil}
-	if text := (replicaset.Injected{Metadata: metadata}).Annotation(); text != "" {
+	injected.Pods = nil
+	if text := injected.Annotation(); text != "" {
 		annotations[note] = text
 	}
 	patch, err := json.Marshal(map[string]any{"metadata": map[string]any{"resourceVersion": rs.ResourceVersion, "annotations": annotations}})
