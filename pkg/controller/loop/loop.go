@@ -36,7 +36,8 @@ type Loop struct {
 	name    string
 	workers int
 	sync    Sync
-	queue   workqueue.TypedRateLimitingInterface[cache.ObjectName]
+	queue   workqueue.TypedDelayingInterface[cache.ObjectName]
+	backoff workqueue.TypedRateLimiter[cache.ObjectName]
 	// observe is told of each sync.
 	observe Observer
 	clock   clock.WithTicker
@@ -63,12 +64,10 @@ type Observer func(loop string, key cache.ObjectName, took time.Duration, err er
 
 // New makes a loop that is not running yet.
 func New(c Config) *Loop {
-	limiter := workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry)
 	return &Loop{
 		name: c.Name, workers: c.Workers, sync: c.Sync, clock: c.Clock, observe: c.Observe,
-		queue: workqueue.NewTypedRateLimitingQueueWithConfig(limiter, workqueue.TypedRateLimitingQueueConfig[cache.ObjectName]{
-			Name: c.Name, Clock: c.Clock,
-		}),
+		queue:   workqueue.NewTypedDelayingQueueWithConfig(workqueue.TypedDelayingQueueConfig[cache.ObjectName]{Name: c.Name, Clock: c.Clock}),
+		backoff: workqueue.NewTypedItemExponentialFailureRateLimiter[cache.ObjectName](firstRetry, lastRetry),
 	}
 }
 
@@ -123,18 +122,16 @@ func (l *Loop) Process(ctx context.Context, key cache.ObjectName) (next time.Dur
 	}
 	switch classify(err) {
 	case done:
-		l.queue.Forget(key)
+		l.backoff.Forget(key)
 	case stale:
 		logger.V(4).Info("Stale", "reason", err.Error())
-		l.queue.AddRateLimited(key)
-		return firstRetry
+		after = l.backoff.When(key)
 	case fault:
 		logger.V(2).Info("Waiting for the user", "fault", err.Error())
-		l.queue.Forget(key)
+		l.backoff.Forget(key)
 	case retry:
 		logger.Error(err, "Sync")
-		l.queue.AddRateLimited(key)
-		return firstRetry
+		after = l.backoff.When(key)
 	}
 	if after > 0 {
 		l.queue.AddAfter(key, after)
