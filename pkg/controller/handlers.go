@@ -11,6 +11,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -87,7 +88,7 @@ func sameVersion(_, _ *v1alpha1.Rollout) bool { return false }
 func sameSet(a, b *appsv1.ReplicaSet) bool {
 	return a.Generation == b.Generation && equality.Semantic.DeepEqual(a.Status, b.Status) &&
 		equality.Semantic.DeepEqual(a.Annotations, b.Annotations) && equality.Semantic.DeepEqual(a.Labels, b.Labels) &&
-		(a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil)
+		equality.Semantic.DeepEqual(a.OwnerReferences, b.OwnerReferences) && (a.DeletionTimestamp == nil) == (b.DeletionTimestamp == nil)
 }
 
 func sameService(a, b *corev1.Service) bool {
@@ -102,9 +103,16 @@ func sameRoute(a, b *unstructured.Unstructured) bool {
 	return a.GetResourceVersion() == b.GetResourceVersion()
 }
 
+// wakeOwner wakes whose ReplicaSet it is; where nobody owns it, those that may
+// claim it.
 func (c *Controller) wakeOwner(rs *appsv1.ReplicaSet) {
-	if ref := metav1.GetControllerOf(rs); ref != nil && ref.Kind == "Rollout" {
+	switch ref := metav1.GetControllerOf(rs); {
+	case ref != nil && ref.Kind == "Rollout":
 		c.Wake(cache.NewObjectName(rs.Namespace, ref.Name))
+	case ref == nil && rs.Labels[replicaset.HashLabel] != "":
+		for _, key := range c.Caches.RolloutsIn(rs.Namespace) {
+			c.Wake(key)
+		}
 	}
 }
 

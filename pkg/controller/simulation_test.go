@@ -235,6 +235,7 @@ func (s *simulation) meddlers(often often) {
 	})
 	often(1, "resize", s.drawn("resize-set", rapid.SampledFrom(versions).Draw(s.t, "resized"), "0", "1", "3"))
 	often(1, "remove-set", s.drawn("remove", "set", "v1", "v2", "v3"))
+	often(1, "disown", s.drawn("disown", "image", "v1", "v2", "v3"))
 	often(1, "restart-controller", s.plain("restart-controller"))
 	if s.trial.scaleDown != "" {
 		often(2, "resize-workload", s.drawn("resize", "to", "0", "1", "3", "12"))

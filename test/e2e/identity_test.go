@@ -14,6 +14,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/types"
 	"sigs.k8s.io/yaml"
 )
 
@@ -63,14 +64,19 @@ func TestCollision(t *testing.T) {
 		t.Fatal(err)
 	}
 	hash := replicaset.TemplateHash(template, ro.Status.CollisionCount)
+	owner, err := all.kube.CoreV1().ConfigMaps(s.ns).Create(t.Context(), &corev1.ConfigMap{ObjectMeta: metav1.ObjectMeta{Name: "owner"}}, createOptions)
+	if err != nil {
+		t.Fatal(err)
+	}
+	owners := []metav1.OwnerReference{*metav1.NewControllerRef(owner, corev1.SchemeGroupVersion.WithKind("ConfigMap"))}
 	taken := &appsv1.ReplicaSet{
-		ObjectMeta: metav1.ObjectMeta{Name: replicaset.Name(name, hash), Labels: replicaset.Labelled(template, hash).Labels},
+		ObjectMeta: metav1.ObjectMeta{Name: replicaset.Name(name, hash), Labels: replicaset.Labelled(template, hash).Labels, OwnerReferences: owners},
 		Spec: appsv1.ReplicaSetSpec{
 			Replicas: new(int32), Selector: replicaset.Selector(ro.Spec.Selector, hash), Template: replicaset.Labelled(template, hash),
 		},
 	}
 	api := all.kube.AppsV1().ReplicaSets(s.ns)
-	taken, err := api.Create(t.Context(), taken, createOptions)
+	taken, err = api.Create(t.Context(), taken, createOptions)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,7 +92,43 @@ func TestCollision(t *testing.T) {
 		t.Errorf("%d collisions, want 1", n)
 	}
 	after, err := api.Get(t.Context(), taken.Name, getOptions)
-	if err != nil || after.Generation != taken.Generation || len(after.OwnerReferences) > 0 || ro.Status.CurrentPodHash == hash {
+	if err != nil || after.Generation != taken.Generation || !metav1.IsControlledBy(after, owner) || ro.Status.CurrentPodHash == hash {
 		t.Errorf("the ReplicaSet of another has become %+v, %v; ours has hash %s", after, err, ro.Status.CurrentPodHash)
 	}
+}
+
+// A backup was restored in the middle of a release: nobody owns the ReplicaSets
+// any more. They are claimed, none is made, and the release goes on.
+func TestClaim(t *testing.T) {
+	t.Parallel()
+	s := newHealthyShop(t, order{router: none, steps: half1})
+	s.deploy("v2")
+	s.until("Paused", func(v view) bool { return v.phase == "Paused" })
+	api := all.kube.AppsV1().ReplicaSets(s.ns)
+	sets, err := api.List(t.Context(), metav1.ListOptions{})
+	if err != nil || len(sets.Items) != 2 {
+		t.Fatalf("%d ReplicaSets, %v", len(sets.Items), err)
+	}
+	for _, rs := range sets.Items {
+		if _, err := api.Patch(t.Context(), rs.Name, types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`), metav1.PatchOptions{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	eventually(t, func() error {
+		now, err := api.List(t.Context(), metav1.ListOptions{})
+		if err != nil {
+			return err
+		}
+		for _, rs := range now.Items {
+			if !metav1.IsControlledBy(&rs, s.rollout()) {
+				return fmt.Errorf("ReplicaSet %s is nobody's", rs.Name)
+			}
+		}
+		if len(now.Items) != 2 {
+			t.Fatalf("%d ReplicaSets, want 2", len(now.Items))
+		}
+		return nil
+	})
+	s.promoteFull()
+	s.until("Healthy", func(v view) bool { return v.phase == "Healthy" })
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
+	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -26,6 +27,7 @@ import (
 // Names of the indices.
 const (
 	byOwner     = "owner"     // ReplicaSets by the UID of their controller
+	byNobody    = "nobody"    // ReplicaSets without a controller by namespace
 	byManager   = "manager"   // Services by namespace/rollout of their annotation
 	byService   = "service"   // Rollouts and EndpointSlices by namespace/service
 	byRoute     = "route"     // Rollouts by the route objects that they name
@@ -95,6 +97,11 @@ func (c *Caches) RolloutsOfRoute(o mesh.Object) []cache.ObjectName {
 	return c.keys(byRoute, routeKey(o))
 }
 
+// RolloutsIn lists the rollouts of a namespace.
+func (c *Caches) RolloutsIn(namespace string) []cache.ObjectName {
+	return c.keys(cache.NamespaceIndex, namespace)
+}
+
 func (c *Caches) keys(index, value string) []cache.ObjectName {
 	found, err := c.rollouts.IndexKeys(index, value)
 	if err != nil {
@@ -133,12 +140,20 @@ func Manager(s *corev1.Service) string { return s.Annotations[v1alpha1.ManagedBy
 
 // SetIndexers are the indices of ReplicaSets.
 func SetIndexers() cache.Indexers {
-	return cache.Indexers{byOwner: func(obj any) ([]string, error) {
-		if ref := metav1.GetControllerOf(obj.(metav1.Object)); ref != nil && ref.Kind == "Rollout" {
-			return []string{string(ref.UID)}, nil
-		}
-		return nil, nil
-	}}
+	return cache.Indexers{
+		byOwner: func(obj any) ([]string, error) {
+			if ref := metav1.GetControllerOf(obj.(metav1.Object)); ref != nil && ref.Kind == "Rollout" {
+				return []string{string(ref.UID)}, nil
+			}
+			return nil, nil
+		},
+		byNobody: func(obj any) ([]string, error) {
+			if rs := obj.(*appsv1.ReplicaSet); metav1.GetControllerOf(rs) == nil && rs.Labels[replicaset.HashLabel] != "" {
+				return []string{rs.Namespace}, nil
+			}
+			return nil, nil
+		},
+	}
 }
 
 // ServiceIndexers are the indices of Services.
@@ -168,6 +183,7 @@ func ServiceOf(s *discoveryv1.EndpointSlice) cache.ObjectName {
 // RolloutIndexers are the indices of Rollouts.
 func RolloutIndexers(kinds []mesh.Kind) cache.Indexers {
 	return cache.Indexers{
+		cache.NamespaceIndex: cache.MetaNamespaceIndexFunc,
 		byService: func(obj any) ([]string, error) {
 			ro := obj.(*v1alpha1.Rollout)
 			var keys []string

@@ -19,6 +19,8 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
 	discoveryv1 "k8s.io/api/discovery/v1"
+	"k8s.io/apimachinery/pkg/api/equality"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/client-go/tools/cache"
 )
@@ -40,6 +42,27 @@ func (o *Observer) revisions(ro *v1alpha1.Rollout) (revisions []plan.Revision, g
 		return cmp.Or(cmp.Compare(a.Number, b.Number), a.Created.Compare(b.Created), cmp.Compare(a.Name, b.Name))
 	})
 	return revisions, going
+}
+
+// unclaimed names the ReplicaSets that the rollout is to claim. One of a hash
+// that it has already stays nobody's.
+func (o *Observer) unclaimed(ro *v1alpha1.Rollout, revisions []plan.Revision) (names []string) {
+	for _, rs := range o.Caches.Sets.ByIndex(byNobody, ro.Namespace) {
+		if Claimable(ro, rs) && has(revisions, rs.Labels[replicaset.HashLabel]) == "" {
+			names = append(names, rs.Name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// Claimable reports whether a ReplicaSet is the rollout's by its selector, and
+// nobody controls it: a backup was restored, or a Rollout was deleted without its
+// ReplicaSets.
+func Claimable(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
+	hash := rs.Labels[replicaset.HashLabel]
+	return metav1.GetControllerOf(rs) == nil && rs.DeletionTimestamp == nil && hash != "" && ro.Spec.Selector != nil &&
+		equality.Semantic.DeepEqual(rs.Spec.Selector, replicaset.Selector(ro.Spec.Selector, hash))
 }
 
 func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {

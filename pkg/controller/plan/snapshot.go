@@ -41,6 +41,8 @@ type Snapshot struct {
 	Refs []Ref
 	// Revisions are the owned ReplicaSets, oldest revision number first.
 	Revisions []Revision
+	// Unclaimed names the ReplicaSets that are to be owned, and have no owner.
+	Unclaimed []string
 	// Slots has an entry for each role Service that the spec names.
 	Slots map[mesh.Role]Slot
 	// Traffic has an entry per configured Kind; its zero value is Unknown.

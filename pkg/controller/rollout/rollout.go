@@ -6,6 +6,7 @@
 package rollout
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -65,12 +66,19 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		h.Wake(key, Name)
 	}
 	s, p, found, err := h.Plan(ctx, key)
-	if err != nil {
-		return 0, err
-	}
 	if !found {
 		h.forget(key)
-		return 0, nil
+		return 0, err
+	}
+	var unclaimed error
+	if len(s.Unclaimed) > 0 {
+		if unclaimed = h.claim(ctx, s); unclaimed == nil {
+			return 0, nil // it is planned anew
+		}
+	}
+	if err != nil {
+		h.report(s.Rollout, unclaimed)
+		return 0, cmp.Or(unclaimed, err)
 	}
 	var untried error // keeps the new template from being acted on, and nothing else
 	if s.Untried != "" {
@@ -80,7 +88,7 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 		}
 	}
 	made, failed := h.sets(ctx, s, p)
-	failed = errors.Join(untried, failed)
+	failed = errors.Join(unclaimed, untried, failed)
 	h.report(s.Rollout, failed)
 	if !made {
 		return 0, failed

@@ -14,6 +14,7 @@ import (
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
+	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
@@ -79,9 +80,9 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 
 // exists looks at the ReplicaSet that has the name of the one to make, and
 // that the caches do not show. It is ours where the answer to an earlier create
-// was lost, or its watch event is late. It is not where a Rollout of this name
-// was deleted and its ReplicaSets were not, or where two templates have the
-// same hash: then the next plan makes another hash.
+// was lost, or its watch event is late, and ours to claim where nobody has it. It
+// is not where it is still that of a Rollout that was deleted, or where two
+// templates have the same hash: then the next plan makes another hash.
 func (h *Hand) exists(ctx context.Context, s plan.Snapshot, wanted *appsv1.ReplicaSet) error {
 	ctx, cancel := context.WithTimeout(ctx, loop.WriteTimeout)
 	defer cancel()
@@ -97,7 +98,7 @@ func (h *Hand) exists(ctx context.Context, s plan.Snapshot, wanted *appsv1.Repli
 	switch {
 	case ours && rs.DeletionTimestamp != nil:
 		return fmt.Errorf("wait until ReplicaSet %s is deleted: %w", rs.Name, loop.ErrStale)
-	case ours:
+	case ours, observe.Claimable(s.Rollout, rs):
 		h.Caches.Sets.Wrote(rs)
 	default:
 		klog.FromContext(ctx).Info("Hash taken", "replicaSet", rs.Name, "owner", metav1.GetControllerOf(rs))

@@ -118,7 +118,8 @@ func same(a, b *unstructured.Unstructured) bool {
 			return false
 		}
 	}
-	return maps.Equal(a.GetLabels(), b.GetLabels()) && maps.Equal(a.GetAnnotations(), b.GetAnnotations())
+	return maps.Equal(a.GetLabels(), b.GetLabels()) && maps.Equal(a.GetAnnotations(), b.GetAnnotations()) &&
+		reflect.DeepEqual(a.GetOwnerReferences(), b.GetOwnerReferences())
 }
 
 type breachFunc func(format string, args ...any)

@@ -138,6 +138,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"pause":        func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":true}}`) },
 	"unpause":      func(w *World, _ map[string]string, _ string) error { return w.PatchSpec(`{"spec":{"paused":false}}`) },
 	"delete":       func(w *World, _ map[string]string, _ string) error { return w.DeleteRollout() },
+	"disown":       (*World).disown,
 	"restart":      (*World).doRestart,
 	"undo":         func(w *World, args map[string]string, _ string) error { return w.Undo(args["to"]) },
 	"remove":       (*World).remove,

@@ -4,6 +4,7 @@
 package world
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -123,6 +124,19 @@ func (w *World) Undo(number string) error {
 
 // DeleteRollout removes it, as after garbage collection of nothing.
 func (w *World) DeleteRollout() error { return w.API.Delete(rolloutsResource, Key, false) }
+
+// disown takes the owner off the ReplicaSet of a version, or of all, as a
+// restored backup does, or deleting a Rollout with --cascade=orphan.
+func (w *World) disown(args map[string]string, _ string) error {
+	var err error
+	for _, key := range w.sets() {
+		if image := args["image"]; image == "" || w.set(key).Name == w.SetOf(image) {
+			_, failed := w.API.Patch(setsResource, key, types.MergePatchType, []byte(`{"metadata":{"ownerReferences":null}}`), "", false)
+			err = errors.Join(err, failed)
+		}
+	}
+	return err
+}
 
 // SetOf is the name of the ReplicaSet of a version, "" if there is none.
 func (w *World) SetOf(image string) string {

@@ -9,6 +9,7 @@ package world
 
 import (
 	"context"
+	"errors"
 	"math"
 	"strconv"
 	"time"
@@ -16,6 +17,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
 	rolloutfake "github.com/sluice-rollouts/sluice/pkg/client/clientset/versioned/fake"
 	"github.com/sluice-rollouts/sluice/pkg/controller"
+	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
@@ -360,9 +362,13 @@ func (w *World) Rollout() *v1alpha1.Rollout {
 	return w.API.rollout(obj)
 }
 
-// Plan of the controller as its caches stand.
+// Plan of the controller as its caches stand; its rule is "-" where these do
+// not let it plan.
 func (w *World) Plan() (plan.Snapshot, plan.Plan) {
 	s, p, _, err := w.Controller.Desk.Plan(context.Background(), Key)
+	if errors.Is(err, loop.ErrStale) {
+		return s, plan.Plan{Rule: "-"}
+	}
 	must(err)
 	return s, p
 }
