@@ -4,6 +4,7 @@
 package gatewayapi
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"regexp"
@@ -35,19 +36,13 @@ func matchesOf(rule map[string]any) []map[string]any {
 	return matches
 }
 
-// withHeaders adds headers to those of a match. A header may stand in it only
-// once, so that the step's replaces the rule's.
-func withHeaders(match map[string]any, headers []mesh.HeaderMatch) []any {
+// headersMatch is the match of a header route's step: all of its headers.
+func headersMatch(headers []mesh.HeaderMatch) map[string]any {
 	var all []any
-	for _, h := range kit.Maps(match, "headers") {
-		if !slices.ContainsFunc(headers, func(n mesh.HeaderMatch) bool { return strings.EqualFold(n.Header, kit.String(h, "name")) }) {
-			all = append(all, h)
-		}
-	}
 	for _, h := range headers {
 		all = append(all, headerMatch(h.Header, h.Value))
 	}
-	return all
+	return map[string]any{"headers": all}
 }
 
 // twice is the first header that is matched more than once, "" if none is.
@@ -112,28 +107,26 @@ func pathMatch(p mesh.Pattern) map[string]any {
 //
 // Of path /shop and {path /, method GET} it is {path /shop, method GET}.
 func both(a, b map[string]any) (match map[string]any, none bool, err error) {
-	path, none, err := bothOf(pathOf(a), pathOf(b))
-	if none || err != nil {
-		return nil, none, err
-	}
 	match = runtime.DeepCopyJSON(a)
-	match["path"] = path
 	if method := kit.String(b, "method"); method != "" {
-		if own := kit.String(a, "method"); own != "" && own != method {
-			return nil, true, nil
-		}
+		own := kit.String(a, "method")
+		none = own != "" && own != method
 		match["method"] = method
 	}
+	path, nowhere, err := bothOf(pathOf(a), pathOf(b))
+	none = none || nowhere
+	match["path"] = path
 	for _, field := range []string{"headers", "queryParams"} {
-		fields, none, err := bothLists(kit.Maps(a, field), kit.Maps(b, field))
-		if none || err != nil {
-			return nil, none, err
-		}
+		fields, never, problem := bothLists(kit.Maps(a, field), kit.Maps(b, field))
+		none, err = none || never, cmp.Or(err, problem)
 		if len(fields) > 0 {
 			match[field] = fields
 		}
 	}
-	return match, false, nil
+	if none {
+		return nil, true, nil
+	}
+	return match, false, err
 }
 
 func pathOf(match map[string]any) map[string]any {
@@ -157,9 +150,11 @@ func bothLists(a, b []map[string]any) (joined []any, none bool, err error) {
 	for _, x := range a {
 		i := slices.IndexFunc(b, func(y map[string]any) bool { return strings.EqualFold(kit.String(x, "name"), kit.String(y, "name")) })
 		if i >= 0 {
-			if x, none, err = bothOf(x, b[i]); none || err != nil {
-				return nil, none, err
+			var problem error
+			if x, none, problem = bothOf(x, b[i]); none {
+				return nil, true, nil
 			}
+			err = cmp.Or(err, problem)
 		}
 		joined = append(joined, runtime.DeepCopyJSON(x))
 	}
@@ -168,7 +163,7 @@ func bothLists(a, b []map[string]any) (joined []any, none bool, err error) {
 			joined = append(joined, runtime.DeepCopyJSON(y))
 		}
 	}
-	return joined, false, nil
+	return joined, false, err
 }
 
 // bothOf two matches of one path, header or query parameter.

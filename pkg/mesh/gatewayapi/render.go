@@ -156,12 +156,13 @@ func copiesFor(route mesh.Managed, weighted []pair, rivals []rival) (all []*made
 	for _, p := range weighted {
 		m := &made{name: route.Name, source: p, header: len(route.Mirror) == 0}
 		if m.header {
-			m.rule, m.matches = headerRule(route, p)
+			m.rule, m.matches, problem = headerRule(route, p)
 		} else {
-			if m.rule, m.matches, problem = mirrorRule(route, p); problem != "" {
-				return nil, problem
-			}
+			m.rule, m.matches, problem = mirrorRule(route, p)
 			m.matches = slices.DeleteFunc(m.matches, func(match map[string]any) bool { return unreached(match, p, rivals) })
+		}
+		if problem != "" {
+			return nil, problem
 		}
 		if len(m.matches) > 0 { // else no request matches both
 			all = append(all, m)
@@ -217,20 +218,23 @@ func numbered(all []*made) []*made {
 	return all
 }
 
-// headerRule is the weighted rule for the canary alone: what it matches with
-// the headers added, and what else it does.
-func headerRule(m mesh.Managed, p pair) (rule map[string]any, matches []map[string]any) {
+// headerRule is the weighted rule for the canary alone: those of its requests
+// that have the headers too, and what else it does.
+func headerRule(m mesh.Managed, p pair) (rule map[string]any, matches []map[string]any, problem string) {
 	rule = runtime.DeepCopyJSON(p.rule)
 	backend := runtime.DeepCopyJSON(p.canary)
 	backend["weight"] = int64(1)
 	rule["backendRefs"] = []any{backend}
-	for _, match := range matchesOf(p.rule) {
-		match["headers"] = withHeaders(match, m.Headers)
-		if !contains(matches, match) {
+	for _, own := range matchesOf(p.rule) {
+		match, none, err := both(own, headersMatch(m.Headers))
+		if err != nil {
+			return nil, nil, err.Error() + "; correct its match"
+		}
+		if !none && !contains(matches, match) {
 			matches = append(matches, match)
 		}
 	}
-	return rule, matches
+	return rule, matches, ""
 }
 
 // mirrorRule is the weighted rule, weights included, for those of its requests

@@ -111,6 +111,15 @@ func TestRefused(t *testing.T) {
 			"  - {" + pair + "}\n", webRoute(20, headerRoute("X-A", "x-a")), "managed route preview",
 			`matches header "x-a" twice, but an HTTPRoute needs all to match; use one, with a regular expression`,
 		},
+		"a header with another value than the rule's": {
+			"  - {matches: [{headers: [{name: x-a, value: 'no'}]}], " + pair + "}\n", webRoute(20, headerRoute("X-A")), "managed route preview",
+			"matches nothing that the weighted rules match; correct its match",
+		},
+		"a header with a regular expression beside the rule's": {
+			"  - {matches: [{headers: [{name: x-a, type: RegularExpression, value: y.*}]}], " + pair + "}\n",
+			webRoute(20, mesh.Managed{Name: "preview", Headers: []mesh.HeaderMatch{{Header: "X-A", Value: mesh.Pattern{Prefix: "ye"}}}}),
+			"managed route preview", `RegularExpression "y.*" and RegularExpression "^ye.*" cannot be matched together; correct its match`,
+		},
 		"a name that no rule can have": {
 			"  - {" + pair + "}\n", webRoute(20, mesh.Managed{Name: "My_Route", Headers: headerRoute("X-A").Headers}), "managed route My_Route",
 			"is no name for a rule; use lower case letters, digits and -",
@@ -236,23 +245,39 @@ func TestMistakeBeforeTheFirstRoute(t *testing.T) {
 	}
 }
 
-// A header may stand in a match but once: the step's takes the place of the
-// rule's, whatever its case.
+// A header may stand in a match but once: the step's and the rule's are made
+// one, whatever their case.
 func TestHeaderOfTheRule(t *testing.T) {
 	t.Parallel()
-	store := meshtest.NewStore(t, plane(nil), routeWith(t, "  - {matches: [{headers: [{name: x-a, value: no}, {name: B, value: b}]}], "+pair+"}\n"))
-	r := webRoute(20, headerRoute("X-A"), mirrorOf(path(mesh.Pattern{Prefix: "/"})))
-	if err := gatewayapi.Kind().New(store).Apply(t.Context(), r); err != nil {
-		t.Fatal(err)
-	}
-	var got []string
-	for _, match := range objectsOf(objectsOf(store.Object(r.Objects[0]).Object, "spec", "rules")[0], "matches") {
-		for _, h := range objectsOf(match, "headers") {
-			got = append(got, fmt.Sprint(h["name"], "=", h["value"]))
-		}
-	}
-	if diff := cmp.Diff([]string{"B=b", "X-A=yes"}, got); diff != "" {
-		t.Errorf("headers of the first rule (-want +got):\n%s", diff)
+	for name, c := range map[string]struct {
+		matches string
+		value   mesh.Pattern
+		want    []string
+	}{
+		"another header":         {"[{headers: [{name: B, value: b}]}]", exactly("yes"), []string{"B=b", "X-A=yes"}},
+		"the same value":         {"[{headers: [{name: x-a, value: 'yes'}]}]", exactly("yes"), []string{"x-a=yes"}},
+		"a value among several":  {"[{headers: [{name: x-a, type: RegularExpression, value: yes|no}, {name: B, value: b}]}]", exactly("yes"), []string{"X-A=yes", "B=b"}},
+		"one value of many":      {"[{headers: [{name: x-a, value: 'yes'}]}]", mesh.Pattern{Prefix: "y"}, []string{"x-a=yes"}},
+		"no value of one match":  {"[{headers: [{name: x-a, value: 'no'}]}, {method: GET}]", exactly("yes"), []string{"X-A=yes"}},
+		"of another, not at all": {"[{headers: [{name: x-a, type: RegularExpression, value: n.*}, {name: B, value: b}]}, {method: GET}]", exactly("yes"), []string{"X-A=yes"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := meshtest.NewStore(t, plane(nil), routeWith(t, "  - {matches: "+c.matches+", "+pair+"}\n"))
+			r := webRoute(20, mesh.Managed{Name: "preview", Headers: []mesh.HeaderMatch{{Header: "X-A", Value: c.value}}})
+			if err := gatewayapi.Kind().New(store).Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			var got []string
+			for _, match := range objectsOf(objectsOf(store.Object(r.Objects[0]).Object, "spec", "rules")[0], "matches") {
+				for _, h := range objectsOf(match, "headers") {
+					got = append(got, fmt.Sprint(h["name"], "=", h["value"]))
+				}
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("headers of the first rule (-want +got):\n%s", diff)
+			}
+		})
 	}
 }
 
