@@ -17,11 +17,12 @@ import (
 
 // keepOrder makes the order of managed routes hold although a gateway goes by
 // how specific a match is, not by its place: an earlier rule takes in what it
-// has in common with a later one that would win over it.
+// has in common with a later one that would win over it. Where that cannot be
+// expressed the order is refused.
 //
 // Of {X: beta} before {method GET}, the first becomes {X: beta} or {X: beta,
 // method GET}, because a method wins over a header.
-func keepOrder(all []*made) {
+func keepOrder(all []*made, o mesh.Object) error {
 	for i := len(all) - 1; i >= 0; i-- {
 		first := all[i]
 		alone := slices.Clone(first.matches)
@@ -29,17 +30,34 @@ func keepOrder(all []*made) {
 			if !same(later.source.rule, first.source.rule) || later.header && first.header {
 				continue
 			}
-			for _, theirs := range later.matches {
-				for _, ours := range alone {
-					common, none, err := both(ours, theirs)
-					if none || err != nil || !outranks(theirs, ours) || contains(first.matches, common) {
-						continue
-					}
-					first.matches = append(first.matches, common)
-				}
+			if err := first.takeIn(alone, later); err != nil {
+				return faultOf(o, "managed route "+first.name, fmt.Sprintf(
+					"may lose requests to managed route %s, which stands after it: %v; let that stand before it, or match exact values", later.name, err))
 			}
 		}
 	}
+	return nil
+}
+
+// takeIn what m, of which alone are the matches by itself, has in common with
+// a later rule, where that would win; err: it cannot be expressed. Of what is
+// made of two matches of the weighted rule it need not be: a request that both
+// take is taken by what m has made of the second one too.
+func (m *made) takeIn(alone []map[string]any, later *made) error {
+	own := matchesOf(m.source.rule)
+	for _, theirs := range later.matches {
+		for _, ours := range alone {
+			common, none, err := both(ours, theirs)
+			switch {
+			case none || !outranks(theirs, ours):
+			case err != nil && slices.ContainsFunc(own, func(x map[string]any) bool { return takesAll(x, ours) && takesAll(x, theirs) }):
+				return err
+			case err == nil && !contains(m.matches, common):
+				m.matches = append(m.matches, common)
+			}
+		}
+	}
+	return nil
 }
 
 // same reports whether two rules are one and the same.

@@ -146,7 +146,9 @@ func managedRules(managed []mesh.Managed, weighted []pair, rivals []rival, o mes
 		}
 		all = append(all, copies...)
 	}
-	keepOrder(all)
+	if err := keepOrder(all, o); err != nil {
+		return nil, err
+	}
 	return numbered(apart(all)), nil
 }
 

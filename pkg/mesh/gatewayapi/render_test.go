@@ -63,6 +63,18 @@ func method(name string) mesh.RequestMatch {
 	return mesh.RequestMatch{Method: &p}
 }
 
+// pattern is a header route by a regular expression, copied a mirror route of
+// GET by one.
+func pattern(header, regex string) mesh.Managed {
+	return mesh.Managed{Name: "preview", Headers: []mesh.HeaderMatch{{Header: header, Value: mesh.Pattern{Regex: regex}}}}
+}
+
+func copied(header, regex string) mesh.RequestMatch {
+	r := method("GET")
+	r.Headers = map[string]mesh.Pattern{header: {Regex: regex}}
+	return r
+}
+
 func path(p mesh.Pattern) mesh.RequestMatch { return mesh.RequestMatch{Path: &p} }
 
 // edge case 43: what an HTTPRoute cannot carry is refused, in words that say what
@@ -106,6 +118,11 @@ func TestRefused(t *testing.T) {
 			"  - {matches: [{path: {type: PathPrefix, value: /shop}}], filters: [{type: URLRewrite, urlRewrite: {path: {type: ReplacePrefixMatch, replacePrefixMatch: /}}}], " + pair + "}\n",
 			webRoute(20, mirrorOf(path(mesh.Pattern{Prefix: "/shop/cart"}))),
 			"managed route shadow", "matches a path within one that spec.rules[0].backendRefs rewrites; match no path",
+		},
+		"a mirror route that takes requests from a header route before it": {
+			"  - {" + pair + "}\n", webRoute(20, pattern("X-A", "y.*"), mirrorOf(copied("X-A", "ye.*"))), "managed route preview",
+			`may lose requests to managed route shadow, which stands after it: RegularExpression "y.*" and RegularExpression "ye.*" cannot be matched together; ` +
+				"let that stand before it, or match exact values",
 		},
 		"one header twice": {
 			"  - {" + pair + "}\n", webRoute(20, headerRoute("X-A", "x-a")), "managed route preview",
@@ -198,6 +215,36 @@ func TestMirrorBesideOtherRules(t *testing.T) {
 						t.Errorf("%+v went to %v, now to %v", request, was, is)
 					}
 				}
+			}
+		})
+	}
+}
+
+// Two regular expressions of one header: the more specific route may stand
+// first, and so may any where the rule tells their requests apart.
+func TestOrderOfRegularExpressions(t *testing.T) {
+	t.Parallel()
+	header, mirror := pattern("X-A", "y.*"), mirrorOf(copied("X-A", "ye.*"))
+	plain := mirrorOf(method("GET"))
+	for name, c := range map[string]struct {
+		matches string
+		managed []mesh.Managed
+	}{
+		"the more specific one first": {"[{path: {type: PathPrefix, value: /}}]", []mesh.Managed{mirror, header}},
+		"of two kinds of paths":       {"[{path: {type: RegularExpression, value: /a.*}}, {path: {type: PathPrefix, value: /a}}]", []mesh.Managed{header, plain}},
+		"of one value":                {"[{headers: [{name: X-A, value: 'yes'}]}]", []mesh.Managed{header, mirror}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := meshtest.NewStore(t, plane(nil), routeWith(t, "  - {matches: "+c.matches+", "+pair+"}\n"))
+			r := webRoute(20, c.managed...)
+			if err := gatewayapi.Kind().New(store).Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			request := meshtest.Request{Method: "GET", Path: "/a", Headers: map[string]string{"X-A": "yes"}}
+			got := split([]*unstructured.Unstructured{store.Object(r.Objects[0])}, request)
+			if mirrored := got.Mirrors["web-canary"] > 0; mirrored != (c.managed[0].Name == "shadow") {
+				t.Errorf("%+v goes to %+v, not where %s leads", request, got, c.managed[0].Name)
 			}
 		})
 	}
