@@ -83,6 +83,15 @@ func TestRefused(t *testing.T) {
 			"virtualService: {name: web}", 20, 100, nil,
 			"spec.http[0].route", `the weights of "web-stable" and "web-canary" sum to 2 beside other destinations, too little for 20 of 100; give them more`,
 		},
+		"a tls route": {
+			"  - {name: a, " + pair + "}\n  tls:\n  - {match: [{port: 443, sniHosts: [a]}], route: [{destination: {host: web-stable}}]}\n" +
+				"  - {match: [{port: 443, sniHosts: [b]}], " + pair + "}\n", "virtualService: {name: web}", 20, 100, nil,
+			"spec.tls[1].route", `has both hosts "web-stable" and "web-canary", but a tls route cannot be weighted; take one of them out`,
+		},
+		"a tcp route": {
+			"  - {name: a, " + pair + "}\n  tcp:\n  - {" + pair + "}\n", "virtualService: {name: web, routes: [a]}", 20, 100, nil,
+			"spec.tcp[0].route", `has both hosts "web-stable" and "web-canary", but a tcp route cannot be weighted; take one of them out`,
+		},
 		"the name of a route": {
 			"  - {name: preview, " + pair + "}\n", "virtualService: {name: web}", 100, 100,
 			[]mesh.Managed{headerRoute()},
