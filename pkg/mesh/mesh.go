@@ -133,6 +133,9 @@ type State struct {
 	// Managed lists the names of the managed routes that the object has,
 	// sorted.
 	Managed []string
+	// Weighted identifies the rule that is weighted for being the only one, where
+	// a Kind has that; a later one beside it is not.
+	Weighted string
 	// Matches: the object is what Apply of this Route would write.
 	Matches bool
 	// Waiting is the first parent that has not acknowledged this generation.

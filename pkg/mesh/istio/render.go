@@ -140,8 +140,11 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 	}
 	slices.Sort(state.Managed)
 	weighted, err := pairs(obj, route, o)
-	if err != nil {
+	switch {
+	case err != nil:
 		weighted = left(obj, own, route, o)
+	case len(o.Rules) == 0:
+		state.Weighted = kit.Identity(users(obj, route, own)[0])
 	}
 	for _, r := range managed {
 		if p, problem := pairOf(r, route); problem == "" {

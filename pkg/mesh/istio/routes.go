@@ -125,15 +125,25 @@ func chosen(obj *unstructured.Unstructured, own []map[string]any, route mesh.Rou
 }
 
 // left are the pairs whose weights may be ours, of an object of any shape. Where
-// it is not said which of several routes is weighted, no weight was ever ours,
-// unless the annotation says so.
+// it is not said which of several routes is weighted, it is the one that was
+// while there was no other, or may be any if that is not found; no weight was
+// ever ours where the annotation does not say so.
 func left(obj *unstructured.Unstructured, own []map[string]any, route mesh.Route, o mesh.Object) (all []pair) {
-	if len(o.Rules) == 0 && len(users(obj, route, own)) != 1 && !kit.Edited(obj, route.Rollout) {
+	candidates := users(obj, route, own)
+	if len(o.Rules) == 0 && len(candidates) != 1 && !kit.Edited(obj, route.Rollout) {
 		return nil
 	}
+	was := func(r map[string]any) bool { return kit.Identity(r) == kit.Weighted(obj, route.Rollout) }
+	found := slices.ContainsFunc(candidates, was)
+	makers := kit.Others(obj, route.Rollout)
 	for _, r := range own {
 		p, problem := pairOf(r, route)
-		if problem == "" && (len(o.Rules) == 0 || slices.Contains(o.Rules, kit.String(r, "name"))) {
+		_, copied := makers[kit.String(r, "name")]
+		switch {
+		case problem != "":
+		case len(o.Rules) > 0 && !slices.Contains(o.Rules, kit.String(r, "name")):
+		case len(o.Rules) == 0 && found && !was(r) && !copied:
+		default:
 			all = append(all, p)
 		}
 	}

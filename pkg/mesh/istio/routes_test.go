@@ -133,6 +133,36 @@ func TestRemoveTouchesNoWeightThatWasNotOurs(t *testing.T) {
 	}
 }
 
+// A route that comes beside the only one, which is weighted without a name, keeps
+// its weights when that is given back.
+func TestRemoveTouchesNoRouteThatCameLater(t *testing.T) {
+	t.Parallel()
+	const later, unnamed = "  - {name: later, " + pair + "}\n", "  - {match: [{uri: {prefix: /a}}], " + pair + "}\n"
+	whole := strings.NewReplacer("70", "100", "30", "0").Replace(pair)
+	for name, c := range map[string]struct{ before, after, want string }{
+		"both with names":     {"  - {name: main, " + pair + "}\n", later + "  - {name: main, " + pair + "}\n", later + "  - {name: main, " + whole + "}\n"},
+		"the first without":   {"  - {" + pair + "}\n", later + "  - {" + pair + "}\n", later + "  - {" + whole + "}\n"},
+		"both without":        {"  - {" + pair + "}\n", unnamed + "  - {" + pair + "}\n", unnamed + "  - {" + whole + "}\n"},
+		"one that is renamed": {"  - {name: main, " + pair + "}\n", "  - {name: other, " + pair + "}\n", "  - {name: other, " + whole + "}\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			store := meshtest.NewStore(t, plane(nil), serviceWith(t, c.before))
+			router, r := istio.Kind().New(store), webRoute(t, "virtualService: {name: web}", 50)
+			if err := router.Apply(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			store.Edit(r.Objects[0], "user", func(obj *unstructured.Unstructured) { obj.Object["spec"] = serviceWith(t, c.after).Object["spec"] })
+			if err := router.Remove(t.Context(), r); err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(serviceWith(t, c.want).Object["spec"], store.Object(r.Objects[0]).Object["spec"]); diff != "" {
+				t.Errorf("spec (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
 // A route that has but the name of a managed route is the user's, and stays.
 // Shows compatibility 19.
 func TestUsersRoutesStay(t *testing.T) {

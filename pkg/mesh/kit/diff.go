@@ -6,6 +6,7 @@ package kit
 import (
 	"encoding/json"
 	"fmt"
+	"hash/fnv"
 	"maps"
 	"slices"
 	"strconv"
@@ -175,6 +176,17 @@ func (k kind) kin(other kind) bool {
 		return false
 	}
 	return k.name != "" || equality.Semantic.DeepEqual(k.shape, other.shape)
+}
+
+// Identity of a rule, by which it is found again: its name, or else a hash of
+// what it is without its numbers.
+func Identity(rule map[string]any) string {
+	if name := String(rule, "name"); name != "" {
+		return name
+	}
+	hash := fnv.New32a()
+	_ = json.NewEncoder(hash).Encode(shape(rule)) // it was JSON before
+	return fmt.Sprintf("#%08x", hash.Sum32())
 }
 
 // shape of a value: what is left of it without its numbers.

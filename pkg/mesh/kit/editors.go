@@ -28,6 +28,9 @@ type editor struct {
 	Total    int32    `json:"total,omitempty"`
 	Rules    []string `json:"rules,omitempty"`
 	Reserved []string `json:"reserved,omitempty"`
+	// Weighted is the rule that was weighted without a name in Rules, by its
+	// Identity.
+	Weighted string `json:"weighted,omitempty"`
 	// Managed names the rules that were made, as they are on the object.
 	Managed []string `json:"managed,omitempty"`
 	// Generation that the last edit has made of one that was acknowledged in
@@ -103,6 +106,12 @@ func Made(obj *unstructured.Unstructured, rollout types.NamespacedName) []string
 	return editors(obj)[rollout.String()].Managed
 }
 
+// Weighted identifies the rule that a rollout has weighted on obj for being the
+// only one, "" if there is none.
+func Weighted(obj *unstructured.Unstructured, rollout types.NamespacedName) string {
+	return editors(obj)[rollout.String()].Weighted
+}
+
 // former is what a rollout has on obj with other Services, rules or names of
 // managed routes than route has; ok is false where there is none. That Services
 // have swapped roles makes no other ones of them.
@@ -152,9 +161,9 @@ func caused(obj *unstructured.Unstructured, rollout types.NamespacedName) bool {
 	return generation > 0 && generation == obj.GetGeneration()
 }
 
-// setEditor adds or removes the entry of a rollout, which has made the named
-// rules with the edit that makes that generation.
-func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made []string, generation int64) error {
+// setEditor adds or removes the entry of a rollout, which has made what is read of
+// obj with the edit that makes that generation.
+func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made mesh.State, generation int64) error {
 	all := editors(obj)
 	key := route.Rollout.String()
 	if route.AtRest() {
@@ -165,7 +174,7 @@ func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, 
 	} else {
 		all[key] = editor{
 			Stable: route.Stable, Canary: route.Canary, Total: route.Total,
-			Rules: o.Rules, Reserved: route.Reserved, Managed: made, Generation: generation,
+			Rules: o.Rules, Reserved: route.Reserved, Managed: made.Managed, Weighted: made.Weighted, Generation: generation,
 		}
 	}
 	annotations := obj.GetAnnotations()

@@ -231,7 +231,7 @@ func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o me
 	if err != nil {
 		return nil, err
 	}
-	if err := setEditor(edited, route, o, made.Managed, r.generation(seen, edited, route, o)); err != nil {
+	if err := setEditor(edited, route, o, made, r.generation(seen, edited, route, o)); err != nil {
 		return nil, err
 	}
 	return edited, nil
@@ -258,7 +258,7 @@ func (r router) restored(seen *unstructured.Unstructured, route mesh.Route, o me
 	edited := seen.DeepCopy()
 	r.handOver(edited, route, o)
 	r.Restore(edited, route, o)
-	return edited, setEditor(edited, route, o, nil, 0)
+	return edited, setEditor(edited, route, o, mesh.State{}, 0)
 }
 
 // handOver takes out what the rollout has on obj with other Services, rules or
