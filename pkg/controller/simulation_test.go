@@ -254,6 +254,7 @@ func (s *simulation) meddlers(often often) {
 	}
 	often(1, "touch-route", s.drawn("touch", "route", "httproutes", "virtualservices", "testroutes"))
 	often(1, "weigh", s.drawn("weigh", "canary", "0", "40", "100"))
+	often(1, "neighbour", s.drawn("neighbour", "weight", "0", "20", "40"))
 	often(2, "revert", func(*rapid.T) { s.do("revert", "", "by", "argocd") })
 	often(1, "reverter", s.drawn("reverter", "by", "argocd", "argocd", ""))
 	often(1, "drop-managed", s.plain("drop-managed"))

@@ -140,12 +140,15 @@ type State struct {
 	Matches bool
 	// Waiting is the first parent that has not acknowledged this generation.
 	Waiting *Condition
-	// Refused is the first parent that refused this generation, or a part of it:
-	// it may have accepted the rest.
-	Refused *Condition
-	// Caused: this generation is our own edit of one that was acknowledged in
-	// full, so that what is refused is what we wrote.
-	Caused bool
+	// Served names the parents that serve this generation, and have nothing
+	// against any part of it.
+	Served []string
+	// Refused is what parents have against this generation, or a part of it: they
+	// may have accepted the rest.
+	Refused []Condition
+	// Caused is the first of Refused that is about an edit of the rollout, nil for
+	// none.
+	Caused *Condition
 	// Manager is the field manager of the last write that was not ours.
 	Manager string
 	// ResourceVersion of the object that this was read from.

@@ -323,7 +323,7 @@ func (v *view) balanced(t target, o *orders) bool {
 func (v *view) abortIfRefused(p *position) {
 	if s := v.refused(); s != nil && v.stable != nil && !p.abort && !p.reset && !p.promoted {
 		p.abort = true
-		p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Refused.Parent, s.Refused.Message)
+		p.abortReason = fmt.Sprintf("%s: %s: %s", s.Object, s.Caused.Parent, s.Caused.Message)
 	}
 }
 

@@ -145,7 +145,7 @@ func (v *view) refused() *mesh.State {
 	}
 	for _, kind := range v.Traffic {
 		for i := range kind.Objects {
-			if s := &kind.Objects[i]; s.Matches && s.Caused && s.Refused != nil {
+			if s := &kind.Objects[i]; s.Matches && s.Caused != nil {
 				return s
 			}
 		}
@@ -160,8 +160,8 @@ func (v *view) unacked() (object, message string) {
 		for _, s := range kind.Objects {
 			switch {
 			case s.Level >= kind.Best:
-			case s.Refused != nil:
-				return s.Object.String(), s.Refused.Parent + ": " + s.Refused.Message
+			case len(s.Refused) > 0:
+				return s.Object.String(), s.Refused[0].Parent + ": " + s.Refused[0].Message
 			case s.Waiting != nil:
 				return s.Object.String(), "no answer of " + s.Waiting.Parent
 			default:

@@ -162,35 +162,6 @@ func (w *World) put(resource schema.GroupVersionResource, obj interface {
 	must(err)
 }
 
-// Ack lets the data plane of a route serve its generation, or refuse it.
-func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) {
-	obj := w.API.objects[resource][key]
-	if resource.Resource == testKind {
-		w.patchStatus(resource, key, map[string]any{"served": obj.GetGeneration()})
-		return
-	}
-	refs, found, _ := unstructured.NestedSlice(obj.Object, "spec", "parentRefs")
-	if !found {
-		return
-	}
-	condition := func(of, status, reason, message string) map[string]any {
-		return map[string]any{"type": of, "status": status, "observedGeneration": obj.GetGeneration(), "reason": reason, "message": message}
-	}
-	conditions := []any{condition("Accepted", "True", "Accepted", "")}
-	switch status := map[string]string{"ResolvedRefs": "False", "PartiallyInvalid": "True"}[w.refused]; {
-	case w.refusal == "":
-	case w.refused == "":
-		conditions = []any{condition("Accepted", "False", w.refusal, "cannot be served")}
-	default:
-		conditions = append(conditions, condition(w.refused, status, w.refusal, "a part cannot be served"))
-	}
-	var parents []any
-	for _, ref := range refs {
-		parents = append(parents, map[string]any{"parentRef": ref, "conditions": conditions})
-	}
-	w.patchStatus(resource, key, map[string]any{"parents": parents})
-}
-
 func sortedKeys(objects map[cache.ObjectName]*unstructured.Unstructured) []cache.ObjectName {
 	return slices.SortedFunc(maps.Keys(objects), func(a, b cache.ObjectName) int {
 		if a.String() < b.String() {

@@ -156,6 +156,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"rehash":       (*World).doRehash,
 	"drop-managed": (*World).dropManaged,
 	"edit-route":   (*World).editRoute,
+	"neighbour":    (*World).doNeighbour,
 	"reverter":     (*World).doReverter,
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"], args["of"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {

@@ -4,7 +4,6 @@
 package world
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -21,7 +20,8 @@ type weighing struct {
 	asked        time.Time
 	version      int64
 	says, serves *unstructured.Unstructured
-	ours         bool
+	// ours, or the neighbour's.
+	ours, neighbour bool
 }
 
 // settleOf is how long a weight of a data plane must have stood: Istio does
@@ -40,7 +40,7 @@ func (w *World) weigh(write Write) {
 	}
 	o := object{write.Resource, write.Key}
 	all := w.weighings[o]
-	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours}
+	now := weighing{at: w.Clock.Now(), version: w.API.version, says: write.After, ours: write.Ours, neighbour: w.neighbourly}
 	now.serves, now.asked = now.says, now.at
 	if write.After != nil && len(all) > 0 {
 		last := all[len(all)-1]
@@ -54,62 +54,45 @@ func (w *World) weigh(write Write) {
 	w.weighings[o] = append(all, now)
 }
 
-// acknowledged: the data plane says that it serves this generation, or is one
-// that never says so.
-func acknowledged(obj *unstructured.Unstructured) bool {
-	if obj.GetKind() == "VirtualService" {
-		return true
-	}
-	if served, _, _ := unstructured.NestedInt64(obj.Object, "status", "served"); served == obj.GetGeneration() {
-		return true
-	}
-	return slices.Contains(said(obj), "Accepted=True")
-}
-
-// refused: the data plane has something against this generation, or a part of it.
-func refused(obj *unstructured.Unstructured) bool {
-	return slices.ContainsFunc(said(obj), func(c string) bool { return c != "Accepted=True" })
-}
-
-// said is what Gateways say of this generation.
-func said(obj *unstructured.Unstructured) (all []string) {
-	parents, _, _ := unstructured.NestedSlice(obj.Object, "status", "parents")
-	for _, p := range list(parents) {
-		for _, c := range list(p["conditions"]) {
-			if c["observedGeneration"] == obj.GetGeneration() {
-				all = append(all, fmt.Sprintf("%s=%s", c["type"], c["status"]))
-			}
-		}
-	}
-	return all
-}
-
 // after: a write is none that the decision could know of.
 func (m moment) after(version int64, ours bool) bool {
 	return !ours && (version >= m.over || m.unseen[version])
 }
 
-// caused: what a data plane refuses, or refused until lately, was our edit, as it
-// had nothing against what was there before. Whether it has served that for a moment,
-// among several data planes, nobody remembers.
+// caused: what a data plane refuses, or refused until lately, is about an edit of
+// ours.
 func (w *World) caused(t truth) bool {
 	for o, all := range w.weighings {
-		edit := 0 // that made the generation at hand
 		for i, one := range all {
-			if one.says == nil {
-				continue
-			}
-			if i == 0 || all[i-1].says == nil || all[i-1].says.GetGeneration() != one.says.GetGeneration() {
-				edit = i
-			}
-			clean := edit > 0 && all[edit-1].says != nil && !refused(all[edit-1].says)
 			until := w.Clock.Now()
 			if i < len(all)-1 {
 				until = all[i+1].at
 			}
-			if t.names(o) && refused(one.says) && all[edit].ours && clean && t.at.Sub(until) <= patience {
+			suspect := func(parent string) bool { return suspected(all[:i+1], parent) }
+			if t.names(o) && t.at.Sub(until) <= patience && slices.ContainsFunc(refusing(one.says), suspect) {
 				return true
 			}
+		}
+	}
+	return false
+}
+
+// suspected: an edit of ours is among those, all of them of Rollouts, that were made
+// since a parent served what was there. It had nothing against what was there before.
+// Whether it has served that edit for a moment nobody remembers.
+func suspected(all []weighing, parent string) bool {
+	for i := len(all) - 1; i > 0; i-- {
+		before, edit := all[i-1].says, all[i]
+		switch {
+		case before == nil || edit.says == nil:
+			return false
+		case before.GetGeneration() == edit.says.GetGeneration(): // an answer
+		case !edit.ours && !edit.neighbour:
+			return false
+		case edit.ours && !slices.Contains(refusing(before), parent):
+			return true
+		case serves(before, parent):
+			return false
 		}
 	}
 	return false

@@ -5,6 +5,7 @@ package gatewayapi
 
 import (
 	"slices"
+	"strconv"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
@@ -33,38 +34,41 @@ func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh
 		state.Stable = max(state.Stable, kit.Weight(weightOf(p.stable), p.sum, route.Total))
 		state.Canary = max(state.Canary, kit.Weight(weightOf(p.canary), p.sum, route.Total))
 	}
-	state.Level, state.Waiting, state.Refused = acknowledged(obj)
+	acknowledged(&state, obj)
 	return state, err
 }
 
-// acknowledged reports whether every parent of the route has accepted this
-// generation of it, and what they have against a part of it all the same. What
-// other parents say does not count.
-func acknowledged(obj *unstructured.Unstructured) (level mesh.Level, waiting, refused *mesh.Condition) {
+// acknowledged adds whether every parent of the route has accepted this generation
+// of it, and what they have against a part of it all the same. What other parents
+// say does not count.
+func acknowledged(state *mesh.State, obj *unstructured.Unstructured) {
 	refs := kit.Maps(kit.Spec(obj), "parentRefs")
 	if len(refs) == 0 {
-		return mesh.Accepted, &mesh.Condition{Parent: "any Gateway: spec.parentRefs is empty"}, nil
+		state.Level, state.Waiting = mesh.Accepted, &mesh.Condition{Parent: "any Gateway: spec.parentRefs is empty"}
+		return
 	}
 	status, _ := obj.Object["status"].(map[string]any)
-	level = mesh.Acked
+	state.Level = mesh.Acked
 	parents := kit.Maps(status, "parents")
 	for _, ref := range refs {
 		accepted, message := answer(parents, ref, obj)
 		parent := parentName(ref, obj.GetNamespace())
 		switch {
 		case message != "":
-			refused = first(refused, &mesh.Condition{Parent: parent, Message: message})
-		case !accepted:
-			waiting = first(waiting, &mesh.Condition{Parent: parent})
+			state.Refused = append(state.Refused, mesh.Condition{Parent: parent, Message: message})
+		case accepted:
+			state.Served = append(state.Served, parent)
+		case state.Waiting == nil:
+			state.Waiting = &mesh.Condition{Parent: parent}
 		}
 		if !accepted {
-			level = mesh.Accepted
+			state.Level = mesh.Accepted
 		}
 	}
-	return level, waiting, refused
 }
 
-// parentName such as "Gateway infra/edge" or "Gateway infra/edge https".
+// parentName such as "Gateway infra/edge", "Gateway infra/edge https" or "Gateway
+// infra/edge https 8443".
 func parentName(ref map[string]any, namespace string) string {
 	kind := "Gateway"
 	if k := kit.String(ref, "kind"); k != "" {
@@ -77,14 +81,10 @@ func parentName(ref map[string]any, namespace string) string {
 	if section := kit.String(ref, "sectionName"); section != "" {
 		name += " " + section
 	}
-	return name
-}
-
-func first(a, b *mesh.Condition) *mesh.Condition {
-	if a != nil {
-		return a
+	if port, ok := kit.Int(ref, "port"); ok {
+		name += " " + strconv.FormatInt(port, 10)
 	}
-	return b
+	return name
 }
 
 // answer looks for what the parent said of this generation: that it accepts

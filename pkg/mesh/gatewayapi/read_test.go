@@ -25,41 +25,43 @@ func TestAcknowledged(t *testing.T) {
 		accepted = "{type: Accepted, status: 'True', observedGeneration: 1}"
 	)
 	for name, c := range map[string]struct {
-		parents          string
-		level            mesh.Level
-		waiting, refused *mesh.Condition
+		parents string
+		level   mesh.Level
+		waiting *mesh.Condition
+		refused []mesh.Condition
+		served  []string
 	}{
-		"nobody has said anything": {"[]", mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil},
+		"nobody has said anything": {"[]", mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil, nil},
 		"one of two has accepted": {
-			"[" + edge + accepted + "]}]", mesh.Accepted, &mesh.Condition{Parent: "Gateway infra/internal https"}, nil,
+			"[" + edge + accepted + "]}]", mesh.Accepted, &mesh.Condition{Parent: "Gateway infra/internal https"}, nil, []string{"Gateway shop/edge"},
 		},
-		"both have accepted": {"[" + internal + accepted + "]}, " + edge + accepted + "]}]", mesh.Acked, nil, nil},
+		"both have accepted": {"[" + internal + accepted + "]}, " + edge + accepted + "]}]", mesh.Acked, nil, nil, []string{"Gateway shop/edge", "Gateway infra/internal https"}},
 		"the defaults are written out": {
 			"[{parentRef: {group: gateway.networking.k8s.io, kind: Gateway, namespace: shop, name: edge}, conditions: [" + accepted + "]}, " +
-				internal + accepted + "]}]", mesh.Acked, nil, nil,
+				internal + accepted + "]}]", mesh.Acked, nil, nil, []string{"Gateway shop/edge", "Gateway infra/internal https"},
 		},
 		"an earlier generation was accepted": {
 			"[" + internal + accepted + "]}, " + edge + "{type: Accepted, status: 'True', observedGeneration: 0}]}]",
-			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil,
+			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil, []string{"Gateway infra/internal https"},
 		},
 		"another parent has accepted": {
 			"[{parentRef: {name: else}, conditions: [" + accepted + "]}, {conditions: [" + accepted + "]}]",
-			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil,
+			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil, nil,
 		},
 		"one refuses": {
 			"[" + internal + accepted + "]}, " + edge + "{type: Accepted, status: 'False', observedGeneration: 1, reason: NoMatchingParent, message: no such listener}]}]",
-			mesh.Accepted, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "NoMatchingParent: no such listener"},
+			mesh.Accepted, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "NoMatchingParent: no such listener"}}, []string{"Gateway infra/internal https"},
 		},
 		"a reference is not resolved": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 1, reason: BackendNotFound, message: web-canary}]}]",
-			mesh.Acked, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary"},
+			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary"}}, []string{"Gateway infra/internal https"},
 		},
 		"a part is invalid, and may be ours": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: PartiallyInvalid, status: 'True', observedGeneration: 1, reason: UnsupportedValue, message: Dropped Rule}]}]",
-			mesh.Acked, nil, &mesh.Condition{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule"},
+			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule"}}, []string{"Gateway infra/internal https"},
 		},
 		"an earlier generation was refused": {
-			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 0}]}]", mesh.Acked, nil, nil,
+			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 0}]}]", mesh.Acked, nil, nil, []string{"Gateway shop/edge", "Gateway infra/internal https"},
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -87,6 +89,9 @@ func TestAcknowledged(t *testing.T) {
 			}
 			if diff := cmp.Diff(c.refused, seen.Objects[0].Refused); diff != "" {
 				t.Errorf("refused (-want +got):\n%s", diff)
+			}
+			if diff := cmp.Diff(c.served, seen.Objects[0].Served); diff != "" {
+				t.Errorf("served (-want +got):\n%s", diff)
 			}
 		})
 	}

@@ -6,6 +6,7 @@ package kit
 import (
 	"encoding/json"
 	"maps"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -33,9 +34,10 @@ type editor struct {
 	Weighted string `json:"weighted,omitempty"`
 	// Managed names the rules that were made, as they are on the object.
 	Managed []string `json:"managed,omitempty"`
-	// Generation that the last edit has made of one that was acknowledged in
-	// full, 0 for none.
-	Generation int64 `json:"generation,omitempty"`
+	// Parents that served all that was there before the last edit, and have yet to
+	// serve that; Generation that it has made, 0 where there is none of them.
+	Parents    []string `json:"parents,omitempty"`
+	Generation int64    `json:"generation,omitempty"`
 }
 
 // route with which to give back what the entry tells of.
@@ -154,29 +156,30 @@ func Leftovers(obj *unstructured.Unstructured, o mesh.Object) []mesh.Route {
 	return all
 }
 
-// caused reports whether this generation of obj is a rollout's edit of one that
-// was acknowledged in full.
-func caused(obj *unstructured.Unstructured, rollout types.NamespacedName) bool {
-	generation := editors(obj)[rollout.String()].Generation
-	return generation > 0 && generation == obj.GetGeneration()
-}
-
-// setEditor adds or removes the entry of a rollout, which has made what is read of
-// obj with the edit that makes that generation.
-func setEditor(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object, made mesh.State, generation int64) error {
-	all := editors(obj)
-	key := route.Rollout.String()
+// setEditor adds or removes the entry of a rollout on edited, which it has made of
+// seen, with what is read of it.
+func (r router) setEditor(seen, edited *unstructured.Unstructured, route mesh.Route, o mesh.Object, made mesh.State) error {
+	was, key := editors(seen), route.Rollout.String()
+	all := maps.Clone(was)
 	if route.AtRest() {
-		if _, ok := all[key]; !ok {
-			return nil
-		}
 		delete(all, key)
 	} else {
 		all[key] = editor{
-			Stable: route.Stable, Canary: route.Canary, Total: route.Total,
-			Rules: o.Rules, Reserved: route.Reserved, Managed: made.Managed, Weighted: made.Weighted, Generation: generation,
+			Stable: route.Stable, Canary: route.Canary, Total: route.Total, Rules: o.Rules, Reserved: route.Reserved,
+			Managed: made.Managed, Weighted: made.Weighted, Parents: all[key].Parents, Generation: all[key].Generation,
 		}
 	}
+	if !reflect.DeepEqual(Spec(seen), Spec(edited)) {
+		r.suspect(all, seen, route, o)
+	}
+	if reflect.DeepEqual(all, was) {
+		return nil
+	}
+	return setEditors(edited, all)
+}
+
+// setEditors writes the annotation.
+func setEditors(obj *unstructured.Unstructured, all map[string]editor) error {
 	annotations := obj.GetAnnotations()
 	if annotations == nil {
 		annotations = map[string]string{}

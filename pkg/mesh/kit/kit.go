@@ -38,8 +38,8 @@ type Renderer struct {
 	// as it is still there: managed routes go, and where the pair is weighted
 	// stable gets its sum.
 	Restore func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object)
-	// Read says what obj carries: Level, Stable, Canary, Managed, Waiting and
-	// Refused. Its error is a *mesh.Fault; the State then says Managed, and the
+	// Read says what obj carries: Level, Stable, Canary, Managed, Waiting, Served
+	// and Refused. Its error is a *mesh.Fault; the State then says Managed, and the
 	// weights that Restore would take back.
 	Read func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error)
 }
@@ -231,25 +231,7 @@ func (r router) rendered(seen *unstructured.Unstructured, route mesh.Route, o me
 	if err != nil {
 		return nil, err
 	}
-	if err := setEditor(edited, route, o, made, r.generation(seen, edited, route, o)); err != nil {
-		return nil, err
-	}
-	return edited, nil
-}
-
-// generation for the entry of an edit that makes edited of seen: what a data
-// plane has against it is about that edit, if it had nothing against seen, or
-// against what that was before edits of ours alone. It stays while an edit makes
-// no new one.
-func (r router) generation(seen, edited *unstructured.Unstructured, route mesh.Route, o mesh.Object) int64 {
-	if reflect.DeepEqual(Spec(seen), Spec(edited)) {
-		return editors(seen)[route.Rollout.String()].Generation
-	}
-	before, _ := r.Read(seen, route, o)
-	if before.Refused == nil && (before.Level == mesh.Acked || caused(seen, route.Rollout)) {
-		return seen.GetGeneration() + 1
-	}
-	return 0
+	return edited, r.setEditor(seen, edited, route, o, made)
 }
 
 // restored is a copy of seen from which route is taken out.
@@ -258,7 +240,7 @@ func (r router) restored(seen *unstructured.Unstructured, route mesh.Route, o me
 	edited := seen.DeepCopy()
 	r.handOver(edited, route, o)
 	r.Restore(edited, route, o)
-	return edited, setEditor(edited, route, o, mesh.State{}, 0)
+	return edited, r.setEditor(seen, edited, route, o, mesh.State{})
 }
 
 // handOver takes out what the rollout has on obj with other Services, rules or
@@ -315,7 +297,7 @@ func (r router) observe(ctx context.Context, route mesh.Route, o mesh.Object) (m
 		state.Fault = fault.Error()
 	}
 	state.Object = o
-	state.Caused = caused(obj, route.Rollout)
+	state.Caused = caused(obj, route.Rollout, state.Refused)
 	state.Ours = Edited(obj, route.Rollout) || len(state.Managed) > 0
 	state.Matches = err == nil && reflect.DeepEqual(obj.Object, edited.Object)
 	state.Manager = lastForeignManager(obj)

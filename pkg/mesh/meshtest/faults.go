@@ -209,7 +209,7 @@ func checkLevels(t *testing.T, b *bench) {
 	b.level(t, r, mesh.Accepted)
 	b.store.Edit(r.Objects[0], "mesh", func(obj *unstructured.Unstructured) { b.Acknowledge(obj, "no such port") })
 	b.level(t, r, mesh.Accepted)
-	if refused := b.observe(t, r).Objects[0].Refused; refused == nil || !strings.Contains(refused.Message, "no such port") || refused.Parent == "" {
+	if refused := b.observe(t, r).Objects[0].Refused; len(refused) == 0 || !strings.Contains(refused[0].Message, "no such port") || refused[0].Parent == "" {
 		t.Errorf("Refused is %+v, want what the parent said", refused)
 	}
 }
@@ -221,7 +221,7 @@ func (b *bench) level(t *testing.T, r mesh.Route, want mesh.Level) {
 		t.Errorf("level %v, want %v", seen.Level, want)
 	}
 	for _, state := range seen.Objects {
-		if (state.Level == mesh.Acked) == (state.Waiting != nil || state.Refused != nil) {
+		if (state.Level == mesh.Acked) == (state.Waiting != nil || len(state.Refused) > 0) {
 			t.Errorf("%s is at level %v, but waits for %v, refused by %v", state.Object, state.Level, state.Waiting, state.Refused)
 		}
 	}
