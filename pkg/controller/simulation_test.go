@@ -85,6 +85,7 @@ func (s *simulation) begin() {
 	}
 	if s.trial.routed() && rapid.IntRange(0, 3).Draw(s.t, "ack timeout") == 3 {
 		s.do("ack-timeout", "", "for", "3s")
+		s.silence()
 	}
 	s.do("spec", s.trial.spec+"\n")
 	if s.trial.scaleDown != "" && rapid.Bool().Draw(s.t, "takes over in trouble") {
@@ -99,6 +100,14 @@ func (s *simulation) begin() {
 	s.quiet()
 	s.do("manual", "")
 	s.begun()
+}
+
+// silence adds a Gateway that never answers.
+func (s *simulation) silence() {
+	if slices.Contains(s.trial.kinds(), "gatewayAPI") && rapid.Bool().Draw(s.t, "silent parent") {
+		s.do("acks", "", "silent", "old")
+		s.do("add-parent", "", "name", "old")
+	}
 }
 
 // quiet lets a rollout that nothing is wrong with come to rest at its step, and

@@ -199,7 +199,7 @@ func (v *view) routeDone(o *orders) bool {
 	case !v.seen.matches:
 		object, weight := v.unmatched()
 		o.block(GateRoute, object, inWords(weight, v.seen.managed), inWords(goal.Weight, names(goal.Managed)))
-	case !v.seen.final:
+	case !v.seen.final, v.denied():
 		name, message := v.unacked()
 		o.block(GateAck, name, message, "an acknowledgement of the route")
 	case v.refused() != nil: // taken back

@@ -123,12 +123,12 @@ func (v *view) observe() traffic {
 			t.managed = append(t.managed, o.Managed...)
 		}
 	}
-	t.final = t.all && (t.acked || v.ackOverdue())
 	slices.Sort(t.managed)
 	t.managed = slices.Compact(t.managed)
 	if v.routed {
 		t.edition = v.edition()
 	}
+	t.final = t.all && (t.acked || v.ackOverdue(t))
 	t.settled = v.settled(t)
 	return t
 }

@@ -359,8 +359,8 @@ func (v *view) after(st *v1alpha1.RolloutStatus, pos position, o orders) time.Du
 	if v.routed && v.seen.final && !v.seen.settled {
 		due = append(due, v.settles(v.seen))
 	}
-	if w := v.status.Canary.Weights; v.routed && v.Settings.AckTimeout > 0 && v.seen.all && !v.seen.acked && w != nil && w.Since != nil {
-		due = append(due, w.Since.Add(v.Settings.AckTimeout).Sub(v.Now))
+	if v.routed && v.Settings.AckTimeout > 0 && v.seen.all && !v.seen.acked {
+		due = append(due, v.Settings.AckTimeout-v.stood())
 	}
 	for i := range v.Revisions {
 		deadline := v.Revisions[i].Deadline

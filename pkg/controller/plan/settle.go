@@ -81,16 +81,20 @@ func (v *view) settles(t traffic) time.Duration {
 	if !t.acked || len(v.Orphans) > 0 || slices.ContainsFunc(v.Traffic, func(o mesh.Observed) bool { return o.Best < mesh.Acked }) {
 		wait = v.Settings.SettleUnacked
 	}
-	w := v.status.Canary.Weights
-	if w == nil || w.Since == nil || w.EditionSince == nil {
-		return wait
-	}
-	return wait - min(v.Now.Sub(w.Since.Time), v.Now.Sub(w.EditionSince.Time))
+	return wait - v.stood()
 }
 
-// ackOverdue reports whether acknowledgement has been waited for long enough
-// to go on without.
-func (v *view) ackOverdue() bool {
+// stood is how long what status tells of has stood.
+func (v *view) stood() time.Duration {
 	w := v.status.Canary.Weights
-	return v.Settings.AckTimeout > 0 && w != nil && w.Since != nil && v.Now.Sub(w.Since.Time) >= v.Settings.AckTimeout
+	if w == nil || w.Since == nil || w.EditionSince == nil {
+		return 0
+	}
+	return min(v.Now.Sub(w.Since.Time), v.Now.Sub(w.EditionSince.Time))
+}
+
+// ackOverdue reports whether acknowledgement of what is observed has been waited
+// for long enough to go on without.
+func (v *view) ackOverdue(t traffic) bool {
+	return v.Settings.AckTimeout > 0 && v.recorded(t) && v.status.Canary.Weights.Edition == t.edition && v.stood() >= v.Settings.AckTimeout
 }

@@ -5,6 +5,7 @@ package plan
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
 )
@@ -151,6 +152,14 @@ func (v *view) refused() *mesh.State {
 		}
 	}
 	return nil
+}
+
+// denied reports whether a parent refuses an object, or a part of it. No silence of
+// others makes up for that.
+func (v *view) denied() bool {
+	return slices.ContainsFunc(v.Traffic, func(kind mesh.Observed) bool {
+		return slices.ContainsFunc(kind.Objects, func(s mesh.State) bool { return s.Level < kind.Best && len(s.Refused) > 0 })
+	})
 }
 
 // unacked names the first object that is not acknowledged, and who has not

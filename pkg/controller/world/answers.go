@@ -36,9 +36,26 @@ func (w *World) Ack(resource schema.GroupVersionResource, key cache.ObjectName) 
 	}
 	var answers []any
 	for _, ref := range refs {
-		answers = append(answers, map[string]any{"parentRef": ref, "conditions": conditions})
+		if ref["name"] != w.silent {
+			answers = append(answers, map[string]any{"parentRef": ref, "conditions": conditions})
+		}
 	}
 	w.patchStatus(resource, key, map[string]any{"parents": answers})
+}
+
+// addParent of the HTTPRoutes, as their user: add-parent name=old.
+func (w *World) addParent(args map[string]string, _ string) error {
+	for _, o := range w.routes("httproutes") {
+		with := func(spec map[string]any) {
+			spec["parentRefs"] = append([]any{map[string]any{"name": args["name"]}}, spec["parentRefs"].([]any)...)
+		}
+		w.manifests[o] = w.manifests[o].DeepCopy()
+		with(w.manifests[o].Object["spec"].(map[string]any))
+		if err := w.patchRoute(o, with); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // parents of a route.

@@ -157,6 +157,7 @@ var verbs = map[string]func(*World, map[string]string, string) error{
 	"drop-managed": (*World).dropManaged,
 	"edit-route":   (*World).editRoute,
 	"neighbour":    (*World).doNeighbour,
+	"add-parent":   (*World).addParent,
 	"reverter":     (*World).doReverter,
 	"revert":       func(w *World, args map[string]string, _ string) error { return w.Revert(args["by"], args["of"]) },
 	"stop-controller": func(w *World, _ map[string]string, _ string) error {
@@ -228,9 +229,13 @@ func (w *World) doReady(args map[string]string, _ string) error {
 // doAcks lets data planes die and come back, or refuse what they get: acks
 // on=false, acks on=true of=httproutes; acks refuse=BadValue is about what is
 // written from now on, with on=true about what is there too, and with
-// part=ResolvedRefs or PartiallyInvalid about no more than a part of it.
+// part=ResolvedRefs or PartiallyInvalid about no more than a part of it. The parent
+// silent=old does not answer from now on.
 func (w *World) doAcks(args map[string]string, _ string) error {
 	w.refusal, w.refused = args["refuse"], args["part"]
+	if silent, said := args["silent"]; said {
+		w.silent = silent
+	}
 	for resource := range w.caches {
 		if !isRoute(resource) || args["of"] != "" && args["of"] != resource.Resource {
 			continue

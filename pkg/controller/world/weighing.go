@@ -115,17 +115,18 @@ func (w *World) managedLately(t truth) bool {
 }
 
 // unserved: at the decision the data plane of a route that acknowledges has yet
-// to do so. With --ack-timeout it need not.
+// to do so. After --ack-timeout it need not, unless it refuses.
 func (w *World) unserved(t truth) bool {
 	for o, all := range w.weighings {
-		if !t.names(o) || w.ackTimeout > 0 {
+		if !t.names(o) {
 			continue
 		}
 		for _, one := range slices.Backward(all) {
 			if t.after(one.version, one.ours) {
 				continue
 			}
-			if one.says != nil && !acknowledged(one.says) {
+			silent := w.ackTimeout > 0 && t.at.Sub(one.asked) >= w.ackTimeout && len(refusing(one.says)) == 0
+			if one.says != nil && !acknowledged(one.says) && !silent {
 				return true
 			}
 			break

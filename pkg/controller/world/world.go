@@ -64,6 +64,8 @@ type World struct {
 	// refusal, where set, is why it accepts no generation from now on; refused,
 	// where set, is what it says of that while it accepts the rest.
 	refusal, refused string
+	// silent, where set, is the parent of routes that does not answer.
+	silent string
 	// neighbourly: the neighbour writes.
 	neighbourly bool
 	// ackTimeout is the flag of that name.
