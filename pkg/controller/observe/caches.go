@@ -29,6 +29,7 @@ const (
 	byOwner     = "owner"     // ReplicaSets by the UID of their controller
 	byNobody    = "nobody"    // ReplicaSets without a controller by namespace
 	byManager   = "manager"   // Services by namespace/rollout of their annotation
+	byNamespace = "in"        // Rollouts by namespace; informers have a "namespace" of their own
 	byService   = "service"   // Rollouts and EndpointSlices by namespace/service
 	byRoute     = "route"     // Rollouts by the route objects that they name
 	byWorkload  = "workload"  // Rollouts by the workload that they name
@@ -99,7 +100,7 @@ func (c *Caches) RolloutsOfRoute(o mesh.Object) []cache.ObjectName {
 
 // RolloutsIn lists the rollouts of a namespace.
 func (c *Caches) RolloutsIn(namespace string) []cache.ObjectName {
-	return c.keys(cache.NamespaceIndex, namespace)
+	return c.keys(byNamespace, namespace)
 }
 
 func (c *Caches) keys(index, value string) []cache.ObjectName {
@@ -183,7 +184,7 @@ func ServiceOf(s *discoveryv1.EndpointSlice) cache.ObjectName {
 // RolloutIndexers are the indices of Rollouts.
 func RolloutIndexers(kinds []mesh.Kind) cache.Indexers {
 	return cache.Indexers{
-		cache.NamespaceIndex: cache.MetaNamespaceIndexFunc,
+		byNamespace: cache.MetaNamespaceIndexFunc,
 		byService: func(obj any) ([]string, error) {
 			ro := obj.(*v1alpha1.Rollout)
 			var keys []string

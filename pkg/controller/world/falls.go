@@ -3,20 +3,20 @@
 
 package world
 
-import "math"
-
-// noteCarriers follows the most pods that the canary has had since we raised its
-// weight. What somebody else gave it, or what moved freely between two Services of
-// one revision, it need not have the pods for.
+// noteCarriers follows, for each route object, the most pods that the canary has had
+// since we raised its weight there. What somebody else gave it, or what moved freely
+// between two Services of one revision, it need not have the pods for.
 func (w *World) noteCarriers(t truth, write Write) {
-	pods := t.carriers()
+	pods, route := t.carriers(), object{write.Resource, write.Key}
 	if isRoute(write.Resource) && w.API.carried(write.After, t.total).weight[t.canary] > w.API.carried(write.Before, t.total).weight[t.canary] {
-		w.carriers = math.MaxInt32
+		delete(w.carriers, route)
 		if write.Ours && t.selects[t.stable] != t.selects[t.canary] {
-			w.carriers = pods
+			w.carriers[route] = pods
 		}
 	}
-	w.carriers = max(w.carriers, pods)
+	for raised, most := range w.carriers {
+		w.carriers[raised] = max(most, pods)
+	}
 }
 
 // carriers are the pods of the current revision that serve what C carries.
@@ -28,6 +28,7 @@ func (t truth) carriers() int32 { return min(t.held(t.current()), t.ready[t.cana
 func (w *World) checkFalls(t truth, write Write, breach breachFunc) {
 	was, is := w.API.carried(write.Before, t.total).weight[t.canary], w.API.carried(write.After, t.total).weight[t.canary]
 	goal, told := t.lastWeight(), t.ro.Status.Canary.Weights
+	carriers, raised := w.carriers[object{write.Resource, write.Key}]
 	if t.ro.Status.PromoteFull {
 		goal = t.total
 	}
@@ -35,8 +36,8 @@ func (w *World) checkFalls(t truth, write Write, breach breachFunc) {
 	case is >= min(was, goal), t.desired == 0, t.ro.Status.Abort, t.atStable():
 	case t.selects[t.canary] != t.current(), t.selects[t.stable] != t.stableHash():
 	case !t.names(object{write.Resource, write.Key}): // it is given back
-	case told == nil, told.Canary.Weight != was, t.carriers() < w.carriers:
+	case told == nil, told.Canary.Weight != was, !raised, t.carriers() < carriers:
 	default:
-		breach("edge case 13: w(C) %d -> %d, and none of %d pods is lost", was, is, w.carriers)
+		breach("edge case 13: w(C) %d -> %d, and none of %d pods is lost", was, is, carriers)
 	}
 }

@@ -10,7 +10,6 @@ package world
 import (
 	"context"
 	"errors"
-	"math"
 	"strconv"
 	"time"
 
@@ -102,8 +101,9 @@ type World struct {
 	// filled has the revisions with a note of the pods that they had for all of D,
 	// by hash, and the write since which it counts no more.
 	filled map[string]Write
-	// carriers are the most pods that the canary has had for its weight.
-	carriers int32
+	// carriers are the most pods that the canary has had for its weight, by route
+	// object on which we raised it.
+	carriers map[object]int32
 	// told is what status has told of available pods, oldest first.
 	told []told
 	// podLists counts the lists of pods that the controller asked for.
@@ -157,7 +157,7 @@ func New() *World {
 	w := &World{
 		API: newAPI(), Clock: clocktesting.NewFakeClock(time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)),
 		mute: map[string]bool{}, manifests: map[object]*unstructured.Unstructured{}, asleep: map[string]bool{}, blind: map[string]bool{}, weighings: map[object][]weighing{},
-		Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{}, filled: map[string]Write{}, carriers: math.MaxInt32,
+		Writes: map[string]int{}, ready: map[string]int32{}, evicted: map[string]int32{}, filled: map[string]Write{}, carriers: map[object]int32{},
 	}
 	w.API.Now = func() metav1.Time { return metav1.NewTime(w.Clock.Now()) }
 	w.API.Changed = w.changed
