@@ -54,21 +54,19 @@ func (d *Desk) Alone(ctx context.Context, key cache.ObjectName, wake func(), do 
 // that reason. The hand itself is not woken: what failed is tried again later.
 func (d *Desk) Report(ro *v1alpha1.Rollout, hand string, err error, reason string) {
 	key := cache.MetaObjectToName(ro)
-	user := loop.UserFault(err)
-	switch {
+	news := false
+	switch user := loop.UserFault(err); {
 	case err == nil:
-		if d.Faults.Clear(key, hand) {
-			d.Wake(key, hand)
-		}
+		news = d.Faults.Clear(key, hand)
 	case user != nil:
-		if d.Faults.Set(key, plan.Fault{Hand: hand, Object: user.Object, Message: user.Error(), Since: d.Clock.Now()}) {
-			d.Wake(key, hand)
-		}
+		news = d.Faults.Set(key, plan.Fault{Hand: hand, Object: user.Object, Message: user.Error(), Since: d.Clock.Now()})
 	case loop.Failed(err):
-		if d.Faults.Set(key, plan.Fault{Hand: hand, Message: err.Error(), Reason: reason, Since: d.Clock.Now()}) {
+		if news = d.Faults.Set(key, plan.Fault{Hand: hand, Message: err.Error(), Reason: reason, Since: d.Clock.Now()}); news {
 			d.Tell(ro, plan.Event{Warning: true, Reason: reason, Message: err.Error()})
-			d.Wake(key, hand)
 		}
+	}
+	if news {
+		d.Wake(key, hand)
 	}
 }
 

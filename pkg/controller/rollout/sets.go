@@ -60,15 +60,15 @@ func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	switch {
 	case apierrors.IsAlreadyExists(err):
 		return h.exists(ctx, s, rs)
-	case apierrors.IsForbidden(err):
-		h.Templates.Forget(cache.MetaObjectToName(s.Rollout)) // so that it is tried again first
-		return refusal{err}
 	case apierrors.IsInvalid(err):
 		h.Tell(s.Rollout, plan.Event{Warning: true, Reason: v1alpha1.EventReplicaSetCreateError, Message: err.Error()})
 		return &mesh.Fault{Object: "spec.template", Problem: err.Error()}
 	case err != nil:
 		if loop.Failed(err) {
-			h.Templates.Forget(cache.MetaObjectToName(s.Rollout)) // as above, so that status can say why
+			h.Templates.Forget(cache.MetaObjectToName(s.Rollout)) // so that it is tried again first
+		}
+		if apierrors.IsForbidden(err) {
+			return refusal{err}
 		}
 		return fmt.Errorf("create ReplicaSet %s: %w", rs.Name, err)
 	}
