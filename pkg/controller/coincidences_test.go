@@ -207,11 +207,11 @@ func (s *simulation) unadopted(t *rapid.T) {
 	if rapid.Bool().Draw(t, "again") {
 		s.do("skip", "", "to", rapid.SampledFrom([]string{"0", "5"}).Draw(t, "to"))
 	} else {
-		weight := rapid.SampledFrom([]int{10, 20, 50, 90, 100}).Draw(t, "percent") * s.trial.total / 100
+		percent := rapid.SampledFrom([]int{10, 20, 50, 90, 100}).Draw(t, "percent")
 		if rapid.Bool().Draw(t, "of a step") {
-			s.do("steps", fmt.Sprintf("setWeight: %d\npause: {}\n", weight))
+			s.do("steps", fmt.Sprintf("setWeight: %d\npause: {}\n", percent*s.trial.total/100))
 		}
-		s.do("weigh", "", "canary", fmt.Sprint(weight))
+		s.do("weigh", "", "canary", fmt.Sprint(percent))
 	}
 	for range 2 {
 		s.round()
