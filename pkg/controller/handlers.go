@@ -11,7 +11,6 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/controller/observe"
 	"github.com/sluice-rollouts/sluice/pkg/controller/plan"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
-	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -103,16 +102,14 @@ func sameRoute(a, b *unstructured.Unstructured) bool {
 	return a.GetResourceVersion() == b.GetResourceVersion()
 }
 
-// wakeOwner wakes whose ReplicaSet it is; where nobody owns it, those that may
+// wakeOwner wakes whose ReplicaSet it is; where nobody owns it, the one that may
 // claim it.
 func (c *Controller) wakeOwner(rs *appsv1.ReplicaSet) {
-	switch ref := metav1.GetControllerOf(rs); {
-	case ref != nil && ref.Kind == "Rollout":
+	if ref := metav1.GetControllerOf(rs); ref != nil && ref.Kind == "Rollout" {
 		c.Wake(cache.NewObjectName(rs.Namespace, ref.Name))
-	case ref == nil && rs.Labels[replicaset.HashLabel] != "":
-		for _, key := range c.Caches.RolloutsIn(rs.Namespace) {
-			c.Wake(key)
-		}
+	}
+	if key, found := observe.Claimant(rs); found {
+		c.Wake(key)
 	}
 }
 

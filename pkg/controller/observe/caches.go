@@ -13,7 +13,6 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/validation"
 	"github.com/sluice-rollouts/sluice/pkg/controller/loop"
 	"github.com/sluice-rollouts/sluice/pkg/mesh"
-	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
 	appsv1 "k8s.io/api/apps/v1"
 	corev1 "k8s.io/api/core/v1"
@@ -27,9 +26,8 @@ import (
 // Names of the indices.
 const (
 	byOwner     = "owner"     // ReplicaSets by the UID of their controller
-	byNobody    = "nobody"    // ReplicaSets without a controller by namespace
+	byClaimant  = "claimant"  // ReplicaSets without a controller by the rollout that may claim them
 	byManager   = "manager"   // Services by namespace/rollout of their annotation
-	byNamespace = "in"        // Rollouts by namespace; informers have a "namespace" of their own
 	byService   = "service"   // Rollouts and EndpointSlices by namespace/service
 	byRoute     = "route"     // Rollouts by the route objects that they name
 	byWorkload  = "workload"  // Rollouts by the workload that they name
@@ -98,11 +96,6 @@ func (c *Caches) RolloutsOfRoute(o mesh.Object) []cache.ObjectName {
 	return c.keys(byRoute, routeKey(o))
 }
 
-// RolloutsIn lists the rollouts of a namespace.
-func (c *Caches) RolloutsIn(namespace string) []cache.ObjectName {
-	return c.keys(byNamespace, namespace)
-}
-
 func (c *Caches) keys(index, value string) []cache.ObjectName {
 	found, err := c.rollouts.IndexKeys(index, value)
 	if err != nil {
@@ -148,9 +141,9 @@ func SetIndexers() cache.Indexers {
 			}
 			return nil, nil
 		},
-		byNobody: func(obj any) ([]string, error) {
-			if rs := obj.(*appsv1.ReplicaSet); metav1.GetControllerOf(rs) == nil && rs.Labels[replicaset.HashLabel] != "" {
-				return []string{rs.Namespace}, nil
+		byClaimant: func(obj any) ([]string, error) {
+			if rollout, found := Claimant(obj.(*appsv1.ReplicaSet)); found {
+				return []string{rollout.String()}, nil
 			}
 			return nil, nil
 		},
@@ -184,7 +177,6 @@ func ServiceOf(s *discoveryv1.EndpointSlice) cache.ObjectName {
 // RolloutIndexers are the indices of Rollouts.
 func RolloutIndexers(kinds []mesh.Kind) cache.Indexers {
 	return cache.Indexers{
-		byNamespace: cache.MetaNamespaceIndexFunc,
 		byService: func(obj any) ([]string, error) {
 			ro := obj.(*v1alpha1.Rollout)
 			var keys []string

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/sluice-rollouts/sluice/pkg/apis/rollouts/v1alpha1"
@@ -44,11 +45,10 @@ func (o *Observer) revisions(ro *v1alpha1.Rollout) (revisions []plan.Revision, g
 	return revisions, going
 }
 
-// unclaimed names the ReplicaSets that the rollout is to claim. One of a hash
-// that it has already stays nobody's.
-func (o *Observer) unclaimed(ro *v1alpha1.Rollout, revisions []plan.Revision) (names []string) {
-	for _, rs := range o.Caches.Sets.ByIndex(byNobody, ro.Namespace) {
-		if Claimable(ro, rs) && has(revisions, rs.Labels[replicaset.HashLabel]) == "" {
+// unclaimed names the ReplicaSets that the rollout is to claim.
+func (o *Observer) unclaimed(ro *v1alpha1.Rollout) (names []string) {
+	for _, rs := range o.Caches.Sets.ByIndex(byClaimant, cache.MetaObjectToName(ro).String()) {
+		if Claimable(ro, rs) {
 			names = append(names, rs.Name)
 		}
 	}
@@ -56,13 +56,21 @@ func (o *Observer) unclaimed(ro *v1alpha1.Rollout, revisions []plan.Revision) (n
 	return names
 }
 
-// Claimable reports whether a ReplicaSet is the rollout's by its selector, and
-// nobody controls it: a backup was restored, or a Rollout was deleted without its
-// ReplicaSets.
-func Claimable(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
+// Claimant is the rollout that a ReplicaSet is named after, where nobody controls
+// it: a backup was restored, or a Rollout was deleted without its ReplicaSets. Labels
+// alone do not tell it from one of another Rollout that has the same ones.
+func Claimant(rs *appsv1.ReplicaSet) (rollout cache.ObjectName, found bool) {
 	hash := rs.Labels[replicaset.HashLabel]
-	return metav1.GetControllerOf(rs) == nil && rs.DeletionTimestamp == nil && hash != "" && ro.Spec.Selector != nil &&
-		equality.Semantic.DeepEqual(rs.Spec.Selector, replicaset.Selector(ro.Spec.Selector, hash))
+	name, found := strings.CutSuffix(rs.Name, replicaset.Name("", hash))
+	return cache.NewObjectName(rs.Namespace, name), found && hash != "" && metav1.GetControllerOf(rs) == nil
+}
+
+// Claimable reports whether a ReplicaSet that nobody controls is the rollout's by
+// its name and its selector.
+func Claimable(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
+	claimant, found := Claimant(rs)
+	return found && claimant == cache.MetaObjectToName(ro) && rs.DeletionTimestamp == nil && ro.Spec.Selector != nil &&
+		equality.Semantic.DeepEqual(rs.Spec.Selector, replicaset.Selector(ro.Spec.Selector, rs.Labels[replicaset.HashLabel]))
 }
 
 func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {

@@ -57,7 +57,7 @@ func (o *Observer) Snapshot(ctx context.Context, key cache.ObjectName) (s plan.S
 	o.resolve(&s)
 	revisions, going := o.revisions(ro)
 	s.Revisions = revisions
-	if s.Unclaimed = o.unclaimed(s.Rollout, revisions); len(s.Unclaimed) > 0 && has(revisions, ro.Status.StableRS) == "" {
+	if s.Unclaimed = o.unclaimed(s.Rollout); len(s.Unclaimed) > 0 && has(revisions, ro.Status.StableRS) == "" {
 		return s, true, loop.ErrStale // the stable revision may be one of them
 	}
 	o.template(&s)

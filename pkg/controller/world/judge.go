@@ -144,6 +144,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 		w.checkFlip(t, write, breach)
 		w.checkOwned(t, write, breach)
 	case write.Resource == setsResource:
+		w.checkClaim(write, breach)
 		w.checkShrink(t, write, breach)
 		w.checkFilled(t, write, breach)
 		w.checkDelay(t, write, breach)

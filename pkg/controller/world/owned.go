@@ -12,6 +12,7 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 	"github.com/sluice-rollouts/sluice/pkg/replicaset"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 )
 
@@ -31,6 +32,16 @@ func (w *World) checkOwned(t truth, write Write, breach breachFunc) {
 	}
 	if !reflect.DeepEqual(foreign(write.Before), foreign(write.After)) {
 		breach("INV-11: changed what is not ours")
+	}
+}
+
+// checkClaim: no ReplicaSet is claimed that is not the rollout's by its name.
+func (w *World) checkClaim(write Write, breach breachFunc) {
+	if write.Before == nil || write.After == nil || metav1.GetControllerOf(write.Before) != nil || metav1.GetControllerOf(write.After) == nil {
+		return
+	}
+	if write.Key.Name != replicaset.Name(Key.Name, write.Before.GetLabels()[replicaset.HashLabel]) {
+		breach("INV-11: claimed, but named after another Rollout")
 	}
 }
 

@@ -4,6 +4,7 @@
 package world
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -22,7 +23,8 @@ import (
 
 // doPlant makes the ReplicaSet that a deploy of image would make, but for its
 // template, which is that of another version, and its owner: "none", "gone"
-// (a deleted Rollout of this name) or "rollout". What is there already stays.
+// (a deleted Rollout of this name) or "rollout"; of=other names it after another
+// Rollout. What is there already stays.
 func (w *World) doPlant(args map[string]string, _ string) error {
 	ro := w.resolved()
 	template := ro.Spec.Template.DeepCopy()
@@ -33,7 +35,7 @@ func (w *World) doPlant(args map[string]string, _ string) error {
 	rs := &appsv1.ReplicaSet{
 		TypeMeta: metav1.TypeMeta{APIVersion: "apps/v1", Kind: "ReplicaSet"},
 		ObjectMeta: metav1.ObjectMeta{
-			Namespace: Namespace, Name: replicaset.Name(Name, hash), Labels: labelled.Labels,
+			Namespace: Namespace, Name: replicaset.Name(cmp.Or(args["of"], Name), hash), Labels: labelled.Labels,
 			Annotations: map[string]string{v1alpha1.RevisionAnnotation: "0"},
 		},
 		Spec: appsv1.ReplicaSetSpec{Replicas: new(int32), Selector: replicaset.Selector(ro.Spec.Selector, hash), Template: labelled},
