@@ -66,10 +66,14 @@ func Claimant(rs *appsv1.ReplicaSet) (rollout cache.ObjectName, found bool) {
 }
 
 // Claimable reports whether a ReplicaSet that nobody controls is the rollout's by
-// its name and its selector.
+// its name and its selector. Where that comes from a workload it may be another from
+// one revision to the next, and the name is enough.
 func Claimable(ro *v1alpha1.Rollout, rs *appsv1.ReplicaSet) bool {
 	claimant, found := Claimant(rs)
-	return found && claimant == cache.MetaObjectToName(ro) && rs.DeletionTimestamp == nil && ro.Spec.Selector != nil &&
+	if !found || claimant != cache.MetaObjectToName(ro) || rs.DeletionTimestamp != nil {
+		return false
+	}
+	return ro.Spec.WorkloadRef != nil || ro.Spec.Selector != nil &&
 		equality.Semantic.DeepEqual(rs.Spec.Selector, replicaset.Selector(ro.Spec.Selector, rs.Labels[replicaset.HashLabel]))
 }
 
