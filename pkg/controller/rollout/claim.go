@@ -16,22 +16,28 @@ import (
 	"github.com/sluice-rollouts/sluice/pkg/mesh/kit"
 
 	appsv1 "k8s.io/api/apps/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/tools/cache"
 	"k8s.io/klog/v2"
 )
 
-// claim takes the ReplicaSets that are the rollout's by their selector, and that
-// nobody controls. Before that it asks whether this Rollout is still there: what
-// is given to one that is gone is deleted after it.
+// claim takes the ReplicaSets that are the rollout's by their name, and that nobody
+// controls. After they were read it asks whether this Rollout is still there: what is
+// given to one that is gone is deleted after it.
 func (h *Hand) claim(ctx context.Context, s plan.Snapshot) error {
+	for _, name := range s.Unclaimed {
+		if err := h.healSet(ctx, cache.NewObjectName(s.Rollout.Namespace, name)); err != nil {
+			return err
+		}
+	}
 	fresh, err := h.Rollouts.ArgoprojV1alpha1().Rollouts(s.Rollout.Namespace).Get(ctx, s.Rollout.Name, metav1.GetOptions{})
 	switch {
+	case apierrors.IsNotFound(err), err == nil && (fresh.UID != s.Rollout.UID || fresh.DeletionTimestamp != nil):
+		return loop.ErrStale
 	case err != nil:
 		return fmt.Errorf("see whether Rollout %s may claim ReplicaSets: %w", s.Rollout.Name, err)
-	case fresh.UID != s.Rollout.UID || fresh.DeletionTimestamp != nil:
-		return loop.ErrStale
 	}
 	var errs []error
 	for _, name := range s.Unclaimed {
@@ -41,12 +47,6 @@ func (h *Hand) claim(ctx context.Context, s plan.Snapshot) error {
 }
 
 func (h *Hand) claimOne(ctx context.Context, ro *v1alpha1.Rollout, key cache.ObjectName) error {
-	sets := h.Kube.AppsV1().ReplicaSets(key.Namespace)
-	if _, err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
-		return sets.Get(ctx, key.Name, metav1.GetOptions{})
-	}); err != nil {
-		return err
-	}
 	rs, found, _ := h.Caches.Sets.Get(key)
 	if !found || metav1.GetControllerOf(rs) != nil {
 		return loop.ErrStale
@@ -59,7 +59,7 @@ func (h *Hand) claimOne(ctx context.Context, ro *v1alpha1.Rollout, key cache.Obj
 		return err
 	}
 	if err := h.Caches.Sets.Write(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
-		return sets.Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
+		return h.Kube.AppsV1().ReplicaSets(key.Namespace).Patch(ctx, key.Name, types.MergePatchType, patch, metav1.PatchOptions{FieldManager: kit.FieldManager})
 	}); err != nil {
 		return fmt.Errorf("claim ReplicaSet %s, which nobody owns: %w", key.Name, err)
 	}

@@ -6,7 +6,6 @@
 package rollout
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -72,13 +71,16 @@ func (h *Hand) Sync(ctx context.Context, key cache.ObjectName) (time.Duration, e
 	}
 	var unclaimed error
 	if len(s.Unclaimed) > 0 {
-		if unclaimed = h.claim(ctx, s); unclaimed == nil {
+		switch unclaimed = h.claim(ctx, s); {
+		case unclaimed == nil:
 			return 0, nil // it is planned anew
+		case err != nil:
+			h.report(s.Rollout, unclaimed)
+			return 0, unclaimed
 		}
 	}
 	if err != nil {
-		h.report(s.Rollout, unclaimed)
-		return 0, cmp.Or(unclaimed, err)
+		return 0, err
 	}
 	var untried error // keeps the new template from being acted on, and nothing else
 	if s.Untried != "" {

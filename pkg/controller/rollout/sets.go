@@ -41,21 +41,26 @@ func (h *Hand) heal(ctx context.Context, key cache.ObjectName) (healed bool, err
 	})
 }
 
+// healSet does so for a ReplicaSet.
+func (h *Hand) healSet(ctx context.Context, key cache.ObjectName) error {
+	_, err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
+		return h.Kube.AppsV1().ReplicaSets(key.Namespace).Get(ctx, key.Name, metav1.GetOptions{})
+	})
+	return err
+}
+
 // create makes the ReplicaSet of a new revision, without pods.
 func (h *Hand) create(ctx context.Context, s plan.Snapshot, p plan.Plan) error {
 	rs := newSet(s.Rollout, p)
 	key := cache.MetaObjectToName(rs)
-	sets := h.Kube.AppsV1().ReplicaSets(rs.Namespace)
-	if _, err := h.Caches.Sets.Heal(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
-		return sets.Get(ctx, rs.Name, metav1.GetOptions{})
-	}); err != nil {
+	if err := h.healSet(ctx, key); err != nil {
 		return err
 	}
 	if there, found, _ := h.Caches.Sets.Get(key); found && metav1.IsControlledBy(there, s.Rollout) {
 		return nil // a lost answer has turned up
 	}
 	err := h.Caches.Sets.Write(ctx, key, func(ctx context.Context) (*appsv1.ReplicaSet, error) {
-		return sets.Create(ctx, rs, metav1.CreateOptions{FieldManager: kit.FieldManager})
+		return h.Kube.AppsV1().ReplicaSets(rs.Namespace).Create(ctx, rs, metav1.CreateOptions{FieldManager: kit.FieldManager})
 	})
 	switch {
 	case apierrors.IsAlreadyExists(err):

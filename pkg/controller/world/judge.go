@@ -134,6 +134,7 @@ func (w *World) check(s state, until moment, write Write) []string {
 		breach("INV-7: what is written is there already")
 	}
 	w.checkMigration(s, until, write, breach)
+	w.checkClaim(s, write, breach)
 	t, ok := s.truth()
 	if !ok {
 		return breaches
@@ -144,7 +145,6 @@ func (w *World) check(s state, until moment, write Write) []string {
 		w.checkFlip(t, write, breach)
 		w.checkOwned(t, write, breach)
 	case write.Resource == setsResource:
-		w.checkClaim(write, breach)
 		w.checkShrink(t, write, breach)
 		w.checkFilled(t, write, breach)
 		w.checkDelay(t, write, breach)

@@ -35,13 +35,17 @@ func (w *World) checkOwned(t truth, write Write, breach breachFunc) {
 	}
 }
 
-// checkClaim: no ReplicaSet is claimed that is not the rollout's by its name.
-func (w *World) checkClaim(write Write, breach breachFunc) {
+// checkClaim: no ReplicaSet is claimed that is not the rollout's by its name, and none
+// for a Rollout that is gone, after which it would be deleted.
+func (w *World) checkClaim(s state, write Write, breach breachFunc) {
 	if write.Before == nil || write.After == nil || metav1.GetControllerOf(write.Before) != nil || metav1.GetControllerOf(write.After) == nil {
 		return
 	}
 	if write.Key.Name != replicaset.Name(Key.Name, write.Before.GetLabels()[replicaset.HashLabel]) {
 		breach("INV-11: claimed, but named after another Rollout")
+	}
+	if ro := s.objects[rolloutsResource][Key]; ro == nil || !metav1.IsControlledBy(write.After, ro) {
+		breach("INV-11: claimed for a Rollout that is gone")
 	}
 }
 
