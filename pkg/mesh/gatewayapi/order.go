@@ -98,59 +98,69 @@ func unreached(match map[string]any, p pair, rivals []rival) bool {
 // checkTaken refuses a mirror route that would take requests from a rival:
 // that is the more specific rule, but a mirror route of a method or of headers
 // may be more specific than it. What both match, added to the rival, keeps
-// them there.
+// them there, where that can be expressed.
 //
 // Of a rule for {query a=1} beside a weighted one for all, a mirror route of
 // {method GET} would take GET requests with a=1.
 func checkTaken(all []*made, rivals []rival, o mesh.Object) error {
 	for _, m := range all {
 		for _, r := range rivals {
-			match := m.takes(r)
-			if m.header || match == nil {
+			match, problem := m.takes(r)
+			if m.header || match == nil && problem == nil {
 				continue
+			}
+			field := "managed route " + kit.String(m.rule, "name")
+			if problem != nil {
+				return faultOf(o, field, fmt.Sprintf("may take requests from %s: %v; match exact values", r.at, problem))
 			}
 			text, err := json.Marshal(match)
 			if err != nil {
 				return err
 			}
-			return faultOf(o, "managed route "+kit.String(m.rule, "name"),
-				fmt.Sprintf("would take requests from %s; add to the matches of that rule: %s", r.at, text))
+			return faultOf(o, field, fmt.Sprintf("would take requests from %s; add to the matches of that rule: %s", r.at, text))
 		}
 	}
 	return nil
 }
 
 // takes is the first match of requests that go to a rival, and that m would
-// take; nil if there is none.
-func (m *made) takes(r rival) map[string]any {
+// take, nil if there is none; problem: it cannot be expressed.
+func (m *made) takes(r rival) (common map[string]any, problem error) {
 	theirs := matchesOf(r.rule)
 	for _, ours := range m.matches {
 		for _, match := range theirs {
 			common, none, err := both(match, ours)
-			if none || err != nil || outranks(match, ours) || !preferred(match, r, m.source, common) {
+			within := []map[string]any{common}
+			if err != nil {
+				within = []map[string]any{match, ours}
+			}
+			if none || outranks(match, ours) || !preferred(match, r, m.source, within...) {
 				continue
 			}
-			if !slices.ContainsFunc(theirs, func(x map[string]any) bool { return takesAll(x, common) && outranks(x, ours) }) {
-				return common
+			if !slices.ContainsFunc(theirs, func(x map[string]any) bool { return takesAll(x, within...) && outranks(x, ours) }) {
+				return common, err
 			}
 		}
 	}
-	return nil
+	return nil, nil
 }
 
-// preferred reports whether the requests of common go to that match of a rival
-// rather than to the weighted rule p.
-func preferred(match map[string]any, r rival, p pair, common map[string]any) bool {
+// preferred reports whether the requests within matches go to that match of a
+// rival rather than to the weighted rule p.
+func preferred(match map[string]any, r rival, p pair, within ...map[string]any) bool {
 	for _, own := range matchesOf(p.rule) {
-		if takesAll(own, common) && (outranks(own, match) || p.index < r.index && !outranks(match, own)) {
+		if takesAll(own, within...) && (outranks(own, match) || p.index < r.index && !outranks(match, own)) {
 			return false
 		}
 	}
 	return true
 }
 
-// takesAll reports whether match takes all requests that common does.
-func takesAll(match, common map[string]any) bool {
-	joined, none, err := both(common, match)
-	return err == nil && !none && equality.Semantic.DeepEqual(joined, common)
+// takesAll reports whether match takes all requests within others: all those of
+// one of them will do.
+func takesAll(match map[string]any, others ...map[string]any) bool {
+	return slices.ContainsFunc(others, func(other map[string]any) bool {
+		joined, none, err := both(other, match)
+		return err == nil && !none && equality.Semantic.DeepEqual(joined, other)
+	})
 }

@@ -124,6 +124,11 @@ func TestRefused(t *testing.T) {
 			`may lose requests to managed route shadow, which stands after it: RegularExpression "y.*" and RegularExpression "ye.*" cannot be matched together; ` +
 				"let that stand before it, or match exact values",
 		},
+		"a mirror route that takes requests from another rule, of another regular expression": {
+			"  - {" + pair + "}\n  - {matches: [{headers: [{name: x-a, type: RegularExpression, value: y.*}]}], backendRefs: [{name: other, port: 80}]}\n",
+			webRoute(20, mirrorOf(copied("X-A", "ye.*"))), "managed route shadow",
+			`may take requests from spec.rules[1]: RegularExpression "y.*" and RegularExpression "ye.*" cannot be matched together; match exact values`,
+		},
 		"one header twice": {
 			"  - {" + pair + "}\n", webRoute(20, headerRoute("X-A", "x-a")), "managed route preview",
 			`matches header "x-a" twice, but an HTTPRoute needs all to match; use one, with a regular expression`,
@@ -189,12 +194,14 @@ func TestMirrorBesideOtherRules(t *testing.T) {
 	for name, rules := range map[string]string{
 		"with the match that was advised": "  - {" + pair + "}\n" +
 			"  - {matches: [{queryParams: [{name: a, value: b}]}, {method: GET, queryParams: [{name: a, value: b}]}, {method: HEAD, queryParams: [{name: a, value: b}]}], backendRefs: [{name: other, port: 80}]}\n",
-		"with a longer path":      "  - {" + pair + "}\n  - {matches: [{path: {type: PathPrefix, value: /a}}], backendRefs: [{name: other, port: 80}]}\n",
-		"with the same requests":  "  - {" + pair + "}\n  - {matches: [{method: GET, headers: [{name: Z, value: z}]}], backendRefs: [{name: other, port: 80}]}\n",
-		"with another method":     "  - {" + pair + "}\n  - {matches: [{method: PUT}], backendRefs: [{name: other, port: 80}]}\n",
-		"that is never reached":   "  - {" + pair + "}\n  - {backendRefs: [{name: other, port: 80}]}\n",
-		"of one of two mirrored":  "  - {" + pair + "}\n  - {matches: [{method: HEAD}], backendRefs: [{name: other, port: 80}]}\n",
-		"that the pair has too":   "  - {" + pair + "}\n  - {matches: [{method: HEAD}], " + pair + "}\n",
+		"with a longer path":     "  - {" + pair + "}\n  - {matches: [{path: {type: PathPrefix, value: /a}}], backendRefs: [{name: other, port: 80}]}\n",
+		"with the same requests": "  - {" + pair + "}\n  - {matches: [{method: GET, headers: [{name: Z, value: z}]}], backendRefs: [{name: other, port: 80}]}\n",
+		"with another method":    "  - {" + pair + "}\n  - {matches: [{method: PUT}], backendRefs: [{name: other, port: 80}]}\n",
+		"that is never reached":  "  - {" + pair + "}\n  - {backendRefs: [{name: other, port: 80}]}\n",
+		"of one of two mirrored": "  - {" + pair + "}\n  - {matches: [{method: HEAD}], backendRefs: [{name: other, port: 80}]}\n",
+		"that the pair has too":  "  - {" + pair + "}\n  - {matches: [{method: HEAD}], " + pair + "}\n",
+		"of an expression, after": "  - {matches: [{headers: [{name: Z, type: RegularExpression, value: z.*}]}], " + pair + "}\n" +
+			"  - {matches: [{headers: [{name: Z, type: RegularExpression, value: .*z}]}], backendRefs: [{name: other, port: 80}]}\n",
 		"of the canary, for ever": "  - {" + pair + "}\n  - {matches: [{path: {type: Exact, value: /c}}], backendRefs: [{name: web-canary, port: 80}]}\n",
 	} {
 		t.Run(name, func(t *testing.T) {
