@@ -103,13 +103,6 @@ func plane(weights func(*unstructured.Unstructured, string, string, meshtest.Wei
 			{Name: "has http routes that are none", Field: "spec.http", Make: func(obj *unstructured.Unstructured) {
 				obj.Object["spec"].(map[string]any)["http"] = []any{int64(1)}
 			}},
-			{Name: "has a tls route between the two", Field: "spec.tls[", Make: func(obj *unstructured.Unstructured) {
-				to := func(host string) any {
-					return map[string]any{"destination": map[string]any{"host": host}, "weight": int64(50)}
-				}
-				spec := obj.Object["spec"].(map[string]any)
-				spec["tls"] = []any{map[string]any{"route": []any{to("web-stable"), to("web-canary")}}}
-			}},
 			{Name: "lacks the canary", Field: "spec.http[", Make: func(obj *unstructured.Unstructured) {
 				for _, r := range objectsOf(obj.Object, "spec", "http") {
 					for _, d := range objectsOf(r, "route") {

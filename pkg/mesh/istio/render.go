@@ -133,7 +133,7 @@ func stringMatch(p mesh.Pattern) map[string]any {
 // read says what a VirtualService carries. Istio does not say whether its
 // proxies serve it.
 func read(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error) {
-	state := mesh.State{}
+	state := mesh.State{Fault: besidesHTTP(obj, route, o)}
 	own, managed := routes(obj, route)
 	for _, r := range managed {
 		state.Managed = append(state.Managed, kit.String(r, "name"))

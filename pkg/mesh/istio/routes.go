@@ -68,9 +68,6 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 	if !kit.WellFormed(kit.Spec(obj), "http") {
 		return nil, faultOf(o, "spec.http", "is not a list of routes")
 	}
-	if field, protocol := besidesHTTP(obj, route); field != "" {
-		return nil, faultOf(o, field, fmt.Sprintf("has both hosts %q and %q, but a %s route cannot be weighted; take one of them out", route.Stable, route.Canary, protocol))
-	}
 	own, _ := routes(obj, route)
 	if len(users(obj, route, own)) == 0 {
 		return nil, faultOf(o, "spec.http", "has no route; weights, header and mirror routes need one")
@@ -86,17 +83,19 @@ func pairs(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) ([]p
 	return chosen(obj, own, route, o)
 }
 
-// besidesHTTP is the first route between the two hosts that is none of http: a
-// release would not be seen in it. One to a single host of them is the user's.
-func besidesHTTP(obj *unstructured.Unstructured, route mesh.Route) (field, protocol string) {
+// besidesHTTP is what is wrong with a route between the two hosts that is none of
+// http, "" if there is none: a release would not be seen in it. One to a single host
+// of them is the user's.
+func besidesHTTP(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) string {
 	for _, protocol := range []string{"tls", "tcp"} {
 		for i, r := range kit.Maps(kit.Spec(obj), protocol) {
 			if p, _ := pairOf(r, route); p.stable != nil && p.canary != nil {
-				return fmt.Sprintf("spec.%s[%d].route", protocol, i), protocol
+				return faultOf(o, fmt.Sprintf("spec.%s[%d].route", protocol, i), fmt.Sprintf(
+					"has both hosts %q and %q, but a %s route cannot be weighted; take one of them out", route.Stable, route.Canary, protocol)).Error()
 			}
 		}
 	}
-	return "", ""
+	return ""
 }
 
 // chosen are the pairs of the named routes, or of the only one; a copy of it

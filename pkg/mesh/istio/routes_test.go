@@ -83,15 +83,6 @@ func TestRefused(t *testing.T) {
 			"virtualService: {name: web}", 20, 100, nil,
 			"spec.http[0].route", `the weights of "web-stable" and "web-canary" sum to 2 beside other destinations, too little for 20 of 100; give them more`,
 		},
-		"a tls route": {
-			"  - {name: a, " + pair + "}\n  tls:\n  - {match: [{port: 443, sniHosts: [a]}], route: [{destination: {host: web-stable}}]}\n" +
-				"  - {match: [{port: 443, sniHosts: [b]}], " + pair + "}\n", "virtualService: {name: web}", 20, 100, nil,
-			"spec.tls[1].route", `has both hosts "web-stable" and "web-canary", but a tls route cannot be weighted; take one of them out`,
-		},
-		"a tcp route": {
-			"  - {name: a, " + pair + "}\n  tcp:\n  - {" + pair + "}\n", "virtualService: {name: web, routes: [a]}", 20, 100, nil,
-			"spec.tcp[0].route", `has both hosts "web-stable" and "web-canary", but a tcp route cannot be weighted; take one of them out`,
-		},
 		"the name of a route": {
 			"  - {name: preview, " + pair + "}\n", "virtualService: {name: web}", 100, 100,
 			[]mesh.Managed{headerRoute()},
@@ -115,6 +106,38 @@ func TestRefused(t *testing.T) {
 			}
 			if store.Writes() > 0 {
 				t.Error("it was written all the same")
+			}
+		})
+	}
+}
+
+// A tls or tcp route between the two Services is named as a fault, which starts no
+// release; the weights of http are known and come back all the same.
+func TestRouteOfAnotherProtocol(t *testing.T) {
+	t.Parallel()
+	for protocol, c := range map[string]struct{ routes, field string }{
+		"tls": {"  - {match: [{port: 443, sniHosts: [a]}], route: [{destination: {host: web-stable}}]}\n  - {match: [{port: 443, sniHosts: [b]}], " + pair + "}\n", "spec.tls[1].route"},
+		"tcp": {"  - {" + pair + "}\n", "spec.tcp[0].route"},
+	} {
+		t.Run(protocol, func(t *testing.T) {
+			t.Parallel()
+			store := meshtest.NewStore(t, plane(nil), serviceWith(t, "  - {name: a, "+pair+"}\n  "+protocol+":\n"+c.routes))
+			router, r := istio.Kind().New(store), webRoute(t, "virtualService: {name: web}", 0)
+			for _, canary := range []int32{30, 0} {
+				seen, err := router.Observe(t.Context(), r)
+				if err != nil || seen.Canary != canary || seen.Level != mesh.Accepted {
+					t.Errorf("seen %+v, %v; want weight %d", seen, err, canary)
+				}
+				want := mesh.Fault{
+					Object: "VirtualService shop/web", Field: c.field,
+					Problem: `has both hosts "web-stable" and "web-canary", but a ` + protocol + ` route cannot be weighted; take one of them out`,
+				}
+				if diff := cmp.Diff(want.Error(), seen.Objects[0].Fault); diff != "" {
+					t.Errorf("fault (-want +got):\n%s", diff)
+				}
+				if err := router.Apply(t.Context(), r); err != nil {
+					t.Error(err)
+				}
 			}
 		})
 	}

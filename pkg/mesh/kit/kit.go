@@ -39,8 +39,9 @@ type Renderer struct {
 	// stable gets its sum.
 	Restore func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object)
 	// Read says what obj carries: Level, Stable, Canary, Managed, Waiting, Served
-	// and Refused. Its error is a *mesh.Fault; the State then says Managed, and the
-	// weights that Restore would take back.
+	// and Refused; and Fault, where that keeps a release from starting but not from
+	// being taken back. Its error is a *mesh.Fault; the State then says Managed, and
+	// the weights that Restore would take back.
 	Read func(obj *unstructured.Unstructured, route mesh.Route, o mesh.Object) (mesh.State, error)
 }
 
