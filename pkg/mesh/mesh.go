@@ -119,6 +119,8 @@ type Condition struct {
 	Parent string
 	// Message is the answer, empty while there is none.
 	Message string
+	// Part: it is about a part, and the parent serves the rest.
+	Part bool
 }
 
 // State is what one object was seen to carry.

@@ -154,23 +154,26 @@ func (v *view) refused() *mesh.State {
 	return nil
 }
 
-// denied reports whether a parent refuses an object, or a part of it. No silence of
-// others makes up for that.
+// denied reports whether a parent refuses an object as a whole. No silence of others
+// makes up for that.
 func (v *view) denied() bool {
 	return slices.ContainsFunc(v.Traffic, func(kind mesh.Observed) bool {
-		return slices.ContainsFunc(kind.Objects, func(s mesh.State) bool { return s.Level < kind.Best && len(s.Refused) > 0 })
+		return slices.ContainsFunc(kind.Objects, func(s mesh.State) bool { return slices.ContainsFunc(s.Refused, whole) })
 	})
 }
 
-// unacked names the first object that is not acknowledged, and who has not
-// answered.
+func whole(c mesh.Condition) bool { return !c.Part }
+
+// unacked names the first object that is not acknowledged, and who refuses it or has
+// not answered.
 func (v *view) unacked() (object, message string) {
 	for _, kind := range v.Traffic {
 		for _, s := range kind.Objects {
+			refusal := slices.IndexFunc(s.Refused, whole)
 			switch {
 			case s.Level >= kind.Best:
-			case len(s.Refused) > 0:
-				return s.Object.String(), s.Refused[0].Parent + ": " + s.Refused[0].Message
+			case refusal >= 0:
+				return s.Object.String(), s.Refused[refusal].Parent + ": " + s.Refused[refusal].Message
 			case s.Waiting != nil:
 				return s.Object.String(), "no answer of " + s.Waiting.Parent
 			default:

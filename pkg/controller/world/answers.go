@@ -93,6 +93,11 @@ func refusing(obj *unstructured.Unstructured) (names []string) {
 	return names
 }
 
+// denied: a parent does not accept this generation.
+func denied(obj *unstructured.Unstructured) bool {
+	return slices.ContainsFunc(parents(obj), func(ref map[string]any) bool { return slices.Contains(said(obj, ref["name"]), "Accepted=False") })
+}
+
 // serves: a parent has accepted this generation, and has nothing against it.
 func serves(obj *unstructured.Unstructured, parent string) bool {
 	return slices.Equal(said(obj, parent), []string{"Accepted=True"})

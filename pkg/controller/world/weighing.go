@@ -115,7 +115,7 @@ func (w *World) managedLately(t truth) bool {
 }
 
 // unserved: at the decision the data plane of a route that acknowledges has yet
-// to do so. After --ack-timeout it need not, unless it refuses.
+// to do so. After --ack-timeout it need not, unless it refuses all of it.
 func (w *World) unserved(t truth) bool {
 	for o, all := range w.weighings {
 		if !t.names(o) {
@@ -125,8 +125,8 @@ func (w *World) unserved(t truth) bool {
 			if t.after(one.version, one.ours) {
 				continue
 			}
-			silent := w.ackTimeout > 0 && t.at.Sub(one.asked) >= w.ackTimeout && len(refusing(one.says)) == 0
-			if one.says != nil && !acknowledged(one.says) && !silent {
+			overdue := w.ackTimeout > 0 && t.at.Sub(one.asked) >= w.ackTimeout
+			if one.says != nil && !acknowledged(one.says) && (!overdue || denied(one.says)) {
 				return true
 			}
 			break

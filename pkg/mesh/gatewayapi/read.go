@@ -55,7 +55,7 @@ func acknowledged(state *mesh.State, obj *unstructured.Unstructured) {
 		parent := parentName(ref, obj.GetNamespace())
 		switch {
 		case message != "":
-			state.Refused = append(state.Refused, mesh.Condition{Parent: parent, Message: message})
+			state.Refused = append(state.Refused, mesh.Condition{Parent: parent, Message: message, Part: accepted})
 		case accepted:
 			state.Served = append(state.Served, parent)
 		case state.Waiting == nil:

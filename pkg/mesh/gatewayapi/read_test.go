@@ -54,11 +54,11 @@ func TestAcknowledged(t *testing.T) {
 		},
 		"a reference is not resolved": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 1, reason: BackendNotFound, message: web-canary}]}]",
-			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary"}}, []string{"Gateway infra/internal https"},
+			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary", Part: true}}, []string{"Gateway infra/internal https"},
 		},
 		"a part is invalid, and may be ours": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: PartiallyInvalid, status: 'True', observedGeneration: 1, reason: UnsupportedValue, message: Dropped Rule}]}]",
-			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule"}}, []string{"Gateway infra/internal https"},
+			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule", Part: true}}, []string{"Gateway infra/internal https"},
 		},
 		"an earlier generation was refused": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 0}]}]", mesh.Acked, nil, nil, []string{"Gateway shop/edge", "Gateway infra/internal https"},
