@@ -73,7 +73,7 @@ func MeaningOf(template *corev1.PodTemplateSpec) Meaning {
 // is never the same by chance. Where it was not noted what a key covers, its
 // value does not count.
 func (m Meaning) Without(injected Injected) string {
-	return digest([]any{m.rest, injected.uncovered(m.metadata)})
+	return digest([]any{m.rest, injected.Own(m.metadata)})
 }
 
 func digest(v any) string {

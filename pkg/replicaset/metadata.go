@@ -52,37 +52,29 @@ func under(injected, own map[string]string) map[string]string {
 	return covered
 }
 
-// Own is what a template that carries it has itself, as far as that was noted.
+// Own is what a template has itself: what is covered, where it has what covers it,
+// and no key that covers nothing. A template that carries nothing may be asked too.
 func (i Injected) Own(template Metadata) Metadata {
-	if i.Covered == nil {
-		return template.without(i.Metadata)
-	}
-	return i.Covered.Inject(template.without(i.Metadata))
-}
-
-// uncovered is the metadata of a template with what is covered, where it has
-// what covers it, and without the keys that cover nothing.
-func (i Injected) uncovered(template Metadata) Metadata {
-	if i.Covered == nil {
-		return template.without(i.Metadata)
+	var covered Metadata
+	if i.Covered != nil {
+		covered = *i.Covered
 	}
 	return Metadata{
-		Labels:      uncovered(template.Labels, i.Labels, i.Covered.Labels),
-		Annotations: uncovered(template.Annotations, i.Annotations, i.Covered.Annotations),
+		Labels:      uncovered(template.Labels, i.Labels, covered.Labels),
+		Annotations: uncovered(template.Annotations, i.Annotations, covered.Annotations),
 	}
 }
 
 func uncovered(template, injected, covered map[string]string) map[string]string {
-	all := except(template, injected)
-	for key, value := range covered {
-		own, ok := template[key]
-		switch {
-		case ok && own == injected[key]:
-			own = value
+	all := maps.Clone(template)
+	for key, value := range injected {
+		own, ok := covered[key]
+		switch have, there := all[key]; {
 		case !ok:
-			continue
+			delete(all, key)
+		case there && have == value:
+			all[key] = own
 		}
-		all[key] = own
 	}
 	return all
 }
@@ -116,21 +108,6 @@ func over(base, more map[string]string) map[string]string {
 	all := make(map[string]string, len(base)+len(more))
 	maps.Copy(all, base)
 	maps.Copy(all, more)
-	return all
-}
-
-func (m Metadata) without(other Metadata) Metadata {
-	return Metadata{Labels: except(m.Labels, other.Labels), Annotations: except(m.Annotations, other.Annotations)}
-}
-
-func except(base, less map[string]string) map[string]string {
-	if len(less) == 0 {
-		return base
-	}
-	all := maps.Clone(base)
-	for key := range less {
-		delete(all, key)
-	}
 	return all
 }
 

@@ -113,6 +113,17 @@ func TestNoteOfInjectedMetadata(t *testing.T) {
 	}
 }
 
+// A note that somebody else has written covers nothing that was not injected, and the
+// template that is asked, which others read too, stays as it is.
+func TestNoteThatCoversWhatWasNotInjected(t *testing.T) {
+	t.Parallel()
+	template := replicaset.Metadata{Labels: map[string]string{"role": ""}}
+	own := replicaset.ParseInjected(`{"covered":{"labels":{"role":"web"}}}`).Own(template)
+	if own.Labels["role"] != "" || template.Labels["role"] != "" {
+		t.Errorf("%v has %v itself", template.Labels, own.Labels)
+	}
+}
+
 // What was injected is no part of what a template means, whether it was written
 // by a controller or copied by undo; what it covers is, where that was noted.
 func TestMeaningWithoutWhatWasInjected(t *testing.T) {
