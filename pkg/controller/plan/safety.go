@@ -124,7 +124,7 @@ func (v *view) allowRoute(t target, o *orders) {
 	switch {
 	case !v.routed || t.silent:
 		return
-	case !v.seen.any:
+	case !v.seen.any && !v.restores(t):
 		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
 		return
 	}
@@ -132,6 +132,12 @@ func (v *view) allowRoute(t target, o *orders) {
 	r.Weight, r.Least = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
 	o.route = &r
+}
+
+// restores reports whether nothing is wanted on the route objects, and stable carries
+// all: whatever there is of ours may go, be it known or not.
+func (v *view) restores(t target) bool {
+	return t.weight == 0 && len(t.managed) == 0 && v.carriesThroughS(v.stable) >= v.total
 }
 
 // urgent reports whether r takes weight off the canary, or off stable pods that
