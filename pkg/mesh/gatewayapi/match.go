@@ -117,7 +117,11 @@ func both(a, b map[string]any) (match map[string]any, none bool, err error) {
 	none = none || nowhere
 	match["path"] = path
 	for _, field := range []string{"headers", "queryParams"} {
-		fields, never, problem := bothLists(kit.Maps(a, field), kit.Maps(b, field))
+		alike := strings.EqualFold
+		if field == "queryParams" {
+			alike = func(a, b string) bool { return a == b }
+		}
+		fields, never, problem := bothLists(kit.Maps(a, field), kit.Maps(b, field), alike)
 		none, err = none || never, cmp.Or(err, problem)
 		if len(fields) > 0 {
 			match[field] = fields
@@ -145,10 +149,10 @@ func pathOf(match map[string]any) map[string]any {
 }
 
 // bothLists joins two lists of header or query matches; one name may stand in
-// them only once.
-func bothLists(a, b []map[string]any) (joined []any, none bool, err error) {
+// them only once. Names of headers are alike in any case.
+func bothLists(a, b []map[string]any, alike func(a, b string) bool) (joined []any, none bool, err error) {
 	for _, x := range a {
-		i := slices.IndexFunc(b, func(y map[string]any) bool { return strings.EqualFold(kit.String(x, "name"), kit.String(y, "name")) })
+		i := slices.IndexFunc(b, func(y map[string]any) bool { return alike(kit.String(x, "name"), kit.String(y, "name")) })
 		if i >= 0 {
 			var problem error
 			if x, none, problem = bothOf(x, b[i]); none {
@@ -159,7 +163,7 @@ func bothLists(a, b []map[string]any) (joined []any, none bool, err error) {
 		joined = append(joined, runtime.DeepCopyJSON(x))
 	}
 	for _, y := range b {
-		if !slices.ContainsFunc(a, func(x map[string]any) bool { return strings.EqualFold(kit.String(x, "name"), kit.String(y, "name")) }) {
+		if !slices.ContainsFunc(a, func(x map[string]any) bool { return alike(kit.String(x, "name"), kit.String(y, "name")) }) {
 			joined = append(joined, runtime.DeepCopyJSON(y))
 		}
 	}

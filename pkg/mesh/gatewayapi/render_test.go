@@ -94,6 +94,12 @@ func TestRefused(t *testing.T) {
 			`would take requests from spec.rules[1]; add to the matches of that rule: ` +
 				`{"method":"GET","path":{"type":"PathPrefix","value":"/"},"queryParams":[{"name":"a","type":"Exact","value":"b"}]}`,
 		},
+		"a mirror route would take requests from a rule with a query of another name": {
+			"  - {matches: [{queryParams: [{name: a, value: b}]}], backendRefs: [{name: other, port: 80}]}\n  - {matches: [{queryParams: [{name: A, value: c}]}], " + pair + "}\n",
+			webRoute(20, mirrorOf(method("GET"))), "managed route shadow",
+			`would take requests from spec.rules[0]; add to the matches of that rule: ` +
+				`{"method":"GET","path":{"type":"PathPrefix","value":"/"},"queryParams":[{"name":"a","type":"Exact","value":"b"},{"name":"A","type":"Exact","value":"c"}]}`,
+		},
 		"a mirror route of what another rule takes": {
 			"  - {" + pair + "}\n  - {matches: [{method: GET}], backendRefs: [{name: other, port: 80}]}\n",
 			webRoute(20, mirrorOf(method("GET"))), "managed route shadow", "matches nothing that the weighted rules match; correct its match",
