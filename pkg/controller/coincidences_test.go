@@ -28,6 +28,9 @@ func (s *simulation) coincidences(often often) {
 		often(2, "rescued", s.rescued)
 		often(2, "left-behind", s.leftBehind)
 	}
+	if slices.Contains(s.trial.kinds(), "istio") {
+		often(1, "beside", s.beside)
+	}
 	if len(s.trial.kinds()) > 1 {
 		often(2, "reroute", s.reroute)
 	}
@@ -287,6 +290,26 @@ func (s *simulation) leftBehind(t *rapid.T) {
 		s.do("wait", "", "for", later)
 	}
 	s.round()
+}
+
+// beside: a route that comes beside the only one of a VirtualService makes it unknown
+// what that carries, while pods of stable are lost, and the user goes back or on.
+func (s *simulation) beside(t *rapid.T) {
+	s.do("ready", "", "v2", "all")
+	for range rapid.IntRange(0, 2).Draw(t, "promotions") {
+		s.do("promote", "")
+		s.round()
+		s.round()
+	}
+	s.do("edit-route", "", "of", "virtualservices")
+	s.round()
+	s.do("ready", "", "v1", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "left"))
+	s.do("wait", "", "for", "3s")
+	s.next(t)
+	s.round()
+	s.do("wait", "", "for", "6s")
+	s.round()
+	s.do("edit-route", "", "of", "virtualservices", "at", "gone")
 }
 
 // reroute: the spec names one data plane less for a while, of which nobody may know

@@ -3,8 +3,9 @@
 
 package world
 
-// editRoute adds a rule of the user's own to the routes, or takes it away:
-// edit-route at=front. A TestRoute has no rules, and gets a note.
+// editRoute adds a rule of the user's own to the routes, or takes it away where it is
+// there: edit-route at=front; at=gone only takes it away. A TestRoute has no rules, and
+// gets a note.
 func (w *World) editRoute(args map[string]string, _ string) error {
 	for _, o := range w.routes(args["of"]) {
 		err := w.patchRoute(o, func(spec map[string]any) {
@@ -38,7 +39,7 @@ func withOwnRule(rules any, at string, rule map[string]any) []any {
 	}
 	rule["name"] = ownRule
 	switch {
-	case len(others) < len(rules.([]any)):
+	case at == "gone", len(others) < len(rules.([]any)):
 		return others
 	case at == "front":
 		return append([]any{rule}, others...)
