@@ -50,6 +50,9 @@ func (v *view) advance(t target, o *orders) position {
 	if p.stable == "" && v.stable != nil {
 		p.stable = v.stable.Hash
 	}
+	if v.atStable() {
+		p.abort = p.abort && v.waitsForStart() // else there is nothing to abort
+	}
 	if v.swaps() && v.stable != nil && v.seen.all {
 		p.pingPong = cmp.Or(p.pingPong, v1alpha1.Ping) // before the weights can say otherwise
 	}
@@ -64,7 +67,7 @@ func (v *view) advance(t target, o *orders) position {
 		p.index, p.promoteFull = 0, p.promoteFull && v.withinWindow(v.current) // a retry begins anew
 		p.unpause()
 	case "Returning", "AtRest":
-		p.index, p.abort, p.promoteFull = len(v.steps), p.abort && v.waitsForStart(), false
+		p.index, p.promoteFull = len(v.steps), false
 		p.unpause()
 	case "PromoteFull", "Promote":
 		p.index = len(v.steps)
