@@ -143,7 +143,8 @@ func (v *view) reportObserved(st *v1alpha1.RolloutStatus) {
 }
 
 // reportCounters counts the pods of all revisions. HPAReplicas never exceeds
-// D, so that an autoscaler sees the pods of one version.
+// D, so that an autoscaler sees the pods of one version. A selector that selects
+// nothing, or cannot be read, is none that an autoscaler could use.
 func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 	st.Replicas, st.ReadyReplicas, st.AvailableReplicas, st.UpdatedReplicas = 0, 0, 0, 0
 	for i := range v.Revisions {
@@ -156,8 +157,8 @@ func (v *view) reportCounters(st *v1alpha1.RolloutStatus) {
 		}
 	}
 	st.HPAReplicas = min(st.Replicas, v.desired)
-	if selector := v.Rollout.Spec.Selector; selector != nil {
-		st.Selector = metav1.FormatLabelSelector(selector)
+	if selector, err := metav1.LabelSelectorAsSelector(v.Rollout.Spec.Selector); err == nil && selector.String() != "" {
+		st.Selector = selector.String()
 	}
 }
 

@@ -140,6 +140,12 @@ func (w *World) ShowConditions() string {
 	return b.String()
 }
 
+// ShowScale is what an autoscaler reads of the rollout.
+func (w *World) ShowScale() string {
+	st := w.Rollout().Status
+	return fmt.Sprintf("replicas %d, selector %q\n", st.HPAReplicas, st.Selector)
+}
+
 // ShowDuration is status.duration.
 func (w *World) ShowDuration() string {
 	text, err := yaml.Marshal(w.Rollout().Status.Duration)

@@ -180,6 +180,7 @@ var views = map[string]func(*World) string{
 	"weights":        (*World).ShowWeights,
 	"writes":         (*World).ShowWrites,
 	"duration":       (*World).ShowDuration,
+	"show-scale":     (*World).ShowScale,
 	"show-route":     (*World).ShowRoute,
 	"show-pods":      (*World).ShowPods,
 	"show-revisions": (*World).ShowRevisions,
