@@ -232,6 +232,9 @@ func wantSuperseded(v *view) target {
 	t := wantStep(v)
 	t.weight, t.managed = 0, nil
 	t.aims[v.stable.Hash] = aim{size: v.desired}
+	if v.stableDead() {
+		t.aims[v.current.Hash] = aim{size: max(t.size, v.need(v.carried(mesh.Canary)))} // C comes to n as it is
+	}
 	if v.held() {
 		t.aims[v.current.Hash] = aim{size: v.current.Spec} // what the steps asked for cannot be told
 	}
