@@ -102,10 +102,12 @@ func (v *view) newRevision() bool {
 }
 
 // misrouted: S carries weight for a revision that is not the stable one, as
-// somebody has re-pointed it.
+// somebody has re-pointed it. While stable is dead a newer revision need not wait
+// for that.
 func (v *view) misrouted() bool {
 	s := v.Slots[mesh.Stable]
-	return v.routed && v.desired > 0 && s.Endpoints > 0 && v.revision(s.Hash) != nil && !v.stableHolds() && v.seen.stable > 0
+	return v.routed && v.desired > 0 && s.Endpoints > 0 && v.revision(s.Hash) != nil && !v.stableHolds() && v.seen.stable > 0 &&
+		(v.atStable() || !v.stableDead())
 }
 
 // aborted: status.abort is set, and n is not s.

@@ -202,6 +202,8 @@ func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
 		o.block(GateCapacity, "ReplicaSet "+n.Name, available(n), t.enough)
 	case slot.Hash != n.Hash:
 		o.block(GateSelector, "Service "+slot.Service, slot.Hash, n.Hash)
+	case v.Slots[mesh.Stable].Hash == slot.Hash && !v.sameReady(mesh.Canary):
+		o.block(GateEndpoints, "Service "+slot.Service, slot.Ready, v.Slots[mesh.Stable].Ready)
 	case carries < goal:
 		o.block(GateEndpoints, "Service "+slot.Service, slot.Ready, t.enough)
 	default:
@@ -218,6 +220,9 @@ func (v *view) allowFall(t target, goal, carries int32, o *orders) (weight, leas
 	taker := t.taker
 	if taker == nil {
 		taker = v.stable
+	}
+	if v.canaryPods() == 0 {
+		taker = v.revision(v.Slots[mesh.Stable].Hash) // whoever has a pod
 	}
 	least = v.total - max(v.seen.stable, v.carriesThroughS(taker))
 	weight = max(goal, min(seen, least))

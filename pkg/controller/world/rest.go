@@ -79,16 +79,16 @@ func (w *World) Silence() string {
 }
 
 // Stranded is what invariant 2 says of weight that is there already: none stays
-// with a canary that has no pod while stable has one, "" for none. It is asked once
-// nothing more is written.
+// with a canary that has no pod while there is one behind the other Service, "" for
+// none. It is asked once nothing more is written.
 func (w *World) Stranded() string {
 	t, ok := state{api: w.API, objects: w.API.objects}.truth()
-	if !ok || !t.routed || t.desired == 0 || t.selects[t.stable] != t.stableHash() || t.selects[t.canary] == t.stableHash() {
+	if !ok || !t.routed || t.desired == 0 || t.selects[t.stable] == t.selects[t.canary] {
 		return ""
 	}
-	pods, taker := min(t.available(t.selects[t.canary]), t.ready[t.canary]), min(t.available(t.stableHash()), t.ready[t.stable])
+	pods, taker := min(t.available(t.selects[t.canary]), t.ready[t.canary]), min(t.available(t.selects[t.stable]), t.ready[t.stable])
 	if weight := t.weight[t.canary]; weight > 0 && pods == 0 && taker > 0 {
-		return fmt.Sprintf("INV-2: the canary keeps weight %d without a pod, stable has %d", weight, taker)
+		return fmt.Sprintf("INV-2: the canary keeps weight %d without a pod, the stable Service has %d", weight, taker)
 	}
 	return ""
 }
