@@ -151,6 +151,7 @@ func (s *simulation) stand() {
 	if s.w.Version() == before {
 		s.demand(s.w.Silence())
 		s.demand(s.w.Stranded())
+		s.demand(s.w.Misstated())
 	}
 }
 
