@@ -43,13 +43,14 @@ func (r router) suspect(all map[string]editor, seen *unstructured.Unstructured, 
 	key, made := route.Rollout.String(), seen.GetGeneration()+1
 	more := len(route.Managed) > 0 || route.Weight > before.Canary
 	other, e := newest(all, func(rollout string, _ editor) bool { return rollout != key })
-	if own, ok := all[key]; ok && len(parents) > 0 && (more || e.Generation == 0) {
+	switch own, ok := all[key]; {
+	case ok && len(parents) > 0 && (more || e.Generation == 0):
 		own.Parents, own.Generation = parents, made
 		all[key] = own
-	} else if e.Generation > 0 {
+	case e.Generation > 0:
 		e.Generation = made
 		all[other] = e
-	} else if ok {
+	case ok:
 		own.Parents, own.Generation = nil, 0
 		all[key] = own
 	}
