@@ -118,7 +118,7 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 		keep = max(keep, 1)
 	}
 	if v.servesThird() {
-		keep = max(keep, v.desired-v.budget.Unavailable-v.availableInAll()+available(r))
+		keep = max(keep, v.desired-v.budget.Unavailable-v.availableInAll()+v.given(o)+available(r))
 	}
 	if keep = min(keep, r.Spec); keep > size {
 		if v.seen.canary == 0 || v.seen.settled || !v.routed {
@@ -129,6 +129,17 @@ func (v *view) allowShrink(r *Revision, size int32, t target, o *orders) int32 {
 		return keep
 	}
 	return size
+}
+
+// given are the available pods that revisions before have been allowed to give.
+func (v *view) given(o *orders) int32 {
+	var sum int32
+	for hash, set := range o.sets {
+		if set.Shrinks {
+			sum += max(0, available(v.revision(hash))-set.Size)
+		}
+	}
+	return sum
 }
 
 // lastEndpoint reports whether the last pod of r may be the only one behind a
