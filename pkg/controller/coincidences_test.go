@@ -19,10 +19,10 @@ func (s *simulation) coincidences(often often) {
 	often(1, "on-the-brink", s.onTheBrink)
 	if s.trial.routed() {
 		often(2, "in-doubt", s.inDoubt)
-		often(2, "third", s.third)
+		often(3, "third", s.third)
 		often(1, "relisted", s.relisted)
-		often(1, "unadopted", s.unadopted)
-		often(1, "misled", s.misled)
+		often(2, "unadopted", s.unadopted)
+		often(2, "misled", s.misled)
 		often(1, "emptied", s.emptied)
 		often(1, "hidden", s.hidden)
 		often(2, "rescued", s.rescued)
@@ -186,19 +186,24 @@ func (s *simulation) rescued(t *rapid.T) {
 	s.goBack()
 }
 
-// relisted: a Service was gone while its pods came, and those who list them sleep:
-// of two Services that select the same, one has them all and the other few.
+// relisted: of two Services that select the same, one has them all and the other few.
 func (s *simulation) relisted(t *rapid.T) {
 	image := rapid.SampledFrom([]string{"v1", "v1", "v2"}).Draw(t, "image")
-	s.do("ready", "", image, "1")
-	s.do("remove", "", "service", rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"))
-	s.do("ready", "", image, "all")
-	s.do("sleep", "", "controller", "endpointslices")
-	s.do("restore", "")
-	s.round()
+	s.listFew(image, rapid.SampledFrom([]string{"stable", "canary"}).Draw(t, "service"))
 	s.do("ready", "", image, rapid.SampledFrom([]string{"1", "all"}).Draw(t, "left"))
 	s.do("wait", "", "for", "3s")
 	s.do("weigh", "", "canary", rapid.SampledFrom([]string{"0", "100"}).Draw(t, "weight"))
+	s.round()
+}
+
+// listFew: a Service was gone while the pods of a version came, and those who list them
+// sleep.
+func (s *simulation) listFew(image, service string) {
+	s.do("ready", "", image, "1")
+	s.do("remove", "", "service", service)
+	s.do("ready", "", image, "all")
+	s.do("sleep", "", "controller", "endpointslices")
+	s.do("restore", "")
 	s.round()
 }
 
@@ -211,7 +216,7 @@ func (s *simulation) unadopted(t *rapid.T) {
 		s.do("skip", "", "to", rapid.SampledFrom([]string{"0", "5"}).Draw(t, "to"))
 	} else {
 		percent := rapid.SampledFrom([]int{10, 20, 50, 90, 100}).Draw(t, "percent")
-		if rapid.Bool().Draw(t, "of a step") {
+		if rapid.IntRange(0, 2).Draw(t, "of a step") > 0 {
 			s.do("steps", fmt.Sprintf("setWeight: %d\npause: {}\n", percent*s.trial.total/100))
 		}
 		s.do("weigh", "", "canary", fmt.Sprint(percent))
@@ -226,7 +231,11 @@ func (s *simulation) unadopted(t *rapid.T) {
 // misled: somebody points the stable Service, with all the weight that it has, at
 // what is being released, whose pods are lost.
 func (s *simulation) misled(t *rapid.T) {
-	s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "before"))
+	if rapid.IntRange(0, 2).Draw(t, "few") == 0 {
+		s.listFew("v2", "canary")
+	} else {
+		s.do("ready", "", "v2", rapid.SampledFrom([]string{"0", "1", "all"}).Draw(t, "before"))
+	}
 	s.do("point", "", "service", "stable", "image", "v2")
 	for range rapid.IntRange(0, 2).Draw(t, "rounds") {
 		s.round()

@@ -121,23 +121,25 @@ func (v *view) blockOnReference(o *orders) {
 
 // allowRoute decides what the route objects carry.
 func (v *view) allowRoute(t target, o *orders) {
-	switch {
-	case !v.routed || t.silent:
-		return
-	case !v.seen.any && !v.restores(t):
-		o.block(GateObservation, v.unknownKind(), "unknown", "an observation of the route")
+	if !v.routed || t.silent {
 		return
 	}
 	r := route(v.Rollout)
 	r.Weight, r.Least = v.allowWeight(t, o)
 	r.Managed = v.allowManaged(t, o)
+	if v.leavesAlone(r, t) && !v.known(o) {
+		return
+	}
 	o.route = &r
 }
 
-// restores reports whether nothing is wanted on the route objects, and stable carries
-// all: whatever there is of ours may go, be it known or not.
-func (v *view) restores(t target) bool {
-	return t.weight == 0 && len(t.managed) == 0 && v.carriesThroughS(v.stable) >= v.total
+// leavesAlone reports whether r would change nothing but what is not known, which may
+// carry something: that goes only where nothing is wanted, and stable carries all.
+func (v *view) leavesAlone(r mesh.Route, t target) bool {
+	if !v.seen.any || r.AtRest() && v.seen.canary == 0 {
+		return t.weight > 0 || len(t.managed) > 0 || v.carriesThroughS(v.stable) < v.total
+	}
+	return false
 }
 
 // urgent reports whether r takes weight off the canary, or off stable pods that
