@@ -96,8 +96,11 @@ func TestNoteOfInjectedMetadata(t *testing.T) {
 		{"a label", `{"labels":{"role":"canary"}}`, replicaset.Injected{Metadata: role}, `{"labels":{"role":"canary"}}`},
 		{"pods to look at", `{"pods":{"labels":{"role":"canary"}}}`, replicaset.Injected{Pods: &role}, `{"pods":{"labels":{"role":"canary"}}}`},
 		{"pods that had none", `{"labels":{"role":"canary"},"pods":{}}`, replicaset.Injected{Metadata: role, Pods: &replicaset.Metadata{}}, `{"labels":{"role":"canary"},"pods":{}}`},
-		{"a label that covers one", `{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`,
-			replicaset.Injected{Metadata: role, Covered: &replicaset.Metadata{Labels: map[string]string{"role": "web"}}}, `{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`},
+		{
+			"a label that covers one", `{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`,
+			replicaset.Injected{Metadata: role, Covered: &replicaset.Metadata{Labels: map[string]string{"role": "web"}}},
+			`{"labels":{"role":"canary"},"covered":{"labels":{"role":"web"}}}`,
+		},
 		{"not to be read", `{"labels":1}`, replicaset.Injected{}, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -42,7 +42,8 @@ func TestAcknowledged(t *testing.T) {
 		},
 		"an earlier generation was accepted": {
 			"[" + internal + accepted + "]}, " + edge + "{type: Accepted, status: 'True', observedGeneration: 0}]}]",
-			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil, []string{"Gateway infra/internal https"},
+			mesh.Accepted, &mesh.Condition{Parent: "Gateway shop/edge"}, nil,
+			[]string{"Gateway infra/internal https"},
 		},
 		"another parent has accepted": {
 			"[{parentRef: {name: else}, conditions: [" + accepted + "]}, {conditions: [" + accepted + "]}]",
@@ -50,15 +51,21 @@ func TestAcknowledged(t *testing.T) {
 		},
 		"one refuses": {
 			"[" + internal + accepted + "]}, " + edge + "{type: Accepted, status: 'False', observedGeneration: 1, reason: NoMatchingParent, message: no such listener}]}]",
-			mesh.Accepted, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "NoMatchingParent: no such listener"}}, []string{"Gateway infra/internal https"},
+			mesh.Accepted, nil,
+			[]mesh.Condition{{Parent: "Gateway shop/edge", Message: "NoMatchingParent: no such listener"}},
+			[]string{"Gateway infra/internal https"},
 		},
 		"a reference is not resolved": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 1, reason: BackendNotFound, message: web-canary}]}]",
-			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary", Part: true}}, []string{"Gateway infra/internal https"},
+			mesh.Acked, nil,
+			[]mesh.Condition{{Parent: "Gateway shop/edge", Message: "BackendNotFound: web-canary", Part: true}},
+			[]string{"Gateway infra/internal https"},
 		},
 		"a part is invalid, and may be ours": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: PartiallyInvalid, status: 'True', observedGeneration: 1, reason: UnsupportedValue, message: Dropped Rule}]}]",
-			mesh.Acked, nil, []mesh.Condition{{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule", Part: true}}, []string{"Gateway infra/internal https"},
+			mesh.Acked, nil,
+			[]mesh.Condition{{Parent: "Gateway shop/edge", Message: "UnsupportedValue: Dropped Rule", Part: true}},
+			[]string{"Gateway infra/internal https"},
 		},
 		"an earlier generation was refused": {
 			"[" + internal + accepted + "]}, " + edge + accepted + ", {type: ResolvedRefs, status: 'False', observedGeneration: 0}]}]", mesh.Acked, nil, nil, []string{"Gateway shop/edge", "Gateway infra/internal https"},
