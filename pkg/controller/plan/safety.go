@@ -204,8 +204,6 @@ func (v *view) allowRaise(t target, goal, carries int32, o *orders) bool {
 		o.block(GateCapacity, "ReplicaSet "+n.Name, available(n), t.enough)
 	case slot.Hash != n.Hash:
 		o.block(GateSelector, "Service "+slot.Service, slot.Hash, n.Hash)
-	case v.Slots[mesh.Stable].Hash == slot.Hash && !v.sameReady(mesh.Canary):
-		o.block(GateEndpoints, "Service "+slot.Service, slot.Ready, v.Slots[mesh.Stable].Ready)
 	case carries < goal:
 		o.block(GateEndpoints, "Service "+slot.Service, slot.Ready, t.enough)
 	default:
