@@ -84,11 +84,11 @@ func (o *Observer) revision(rs *appsv1.ReplicaSet) plan.Revision {
 		MinReadySeconds: rs.Spec.MinReadySeconds,
 		Meaning:         meaningOf(rs),
 		Injected:        injected(rs),
-		Own:             own(rs),
 		New:             rs.Generation <= 1,
 		Lagging:         rs.Status.ObservedGeneration < rs.Generation,
 		Stale:           o.Caches.Sets.Stale(cache.MetaObjectToName(rs)),
 	}
+	r.Own = own(rs, r.Injected)
 	if rs.Spec.Replicas != nil {
 		r.Spec = *rs.Spec.Replicas
 	}

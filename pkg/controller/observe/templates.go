@@ -45,11 +45,11 @@ func injected(rs *appsv1.ReplicaSet) replicaset.Injected {
 	return replicaset.ParseInjected(rs.Annotations[v1alpha1.EphemeralMetadataAnnotation])
 }
 
-// own is what the template of a ReplicaSet has itself.
-func own(rs *appsv1.ReplicaSet) replicaset.Metadata {
+// own is what the template of a ReplicaSet has itself, under what was injected.
+func own(rs *appsv1.ReplicaSet, injected replicaset.Injected) replicaset.Metadata {
 	annotations := maps.Clone(rs.Spec.Template.Annotations)
 	delete(annotations, meaningAnnotation)
-	return injected(rs).Own(replicaset.Metadata{Labels: rs.Spec.Template.Labels, Annotations: annotations})
+	return injected.Own(replicaset.Metadata{Labels: rs.Spec.Template.Labels, Annotations: annotations})
 }
 
 // Templates remembers what the API server has said about the template of each
